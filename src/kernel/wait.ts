@@ -1,0 +1,28 @@
+/** Waiting that ends: for time, for a condition, or for a signal to stop. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Waits `ms` milliseconds, or less when the signal fires. Never throws. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    // An aborted wait has ended, and that is all that a caller wants to know.
+  }
+}
+
+/**
+ * Asks again and again until the answer is not `undefined`, or the deadline passes.
+ * @returns the answer, or `undefined` when `timeoutMs` passed or the signal fired first.
+ */
+export async function until<T>(
+  ask: () => T | undefined | Promise<T | undefined>,
+  options: { timeoutMs: number; everyMs?: number; signal?: AbortSignal },
+): Promise<T | undefined> {
+  const deadline = Date.now() + options.timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() >= deadline || options.signal?.aborted) return undefined;
+    await pause(options.everyMs ?? 20, options.signal);
+  }
+}

@@ -1,0 +1,69 @@
+/** What the product itself does with backup sets. Not a kind for users' plugins: `src/archive` is its one plugin. */
+import { z } from 'zod';
+import { action, kind } from '#sdk/contract.ts';
+import { SET_ID } from '#sdk/kinds/destination.ts';
+import { Source } from '#sdk/kinds/service.ts';
+import { Retention } from '#sdk/retention.ts';
+
+const Warnings = z.array(z.string()).describe('What a person should know: vanished or changed files');
+
+/** How a set is compressed. */
+export const Compression = z.object({
+  algorithm: z.literal('zstd').default('zstd').describe('The only one for now'),
+  level: z.int().min(1).max(19).default(3).describe('zstd level: higher is smaller and slower'),
+});
+
+const Counts = {
+  files: z.number().int().nonnegative(),
+  /** Bytes of file content, uncompressed. */
+  contentBytes: z.number().int().nonnegative(),
+};
+
+export const archive = kind('archive', 'Backup sets', {
+  preflight: action('read', 'Checks that the sources are readable and that all places have room', {
+    input: z.object({ sources: z.array(Source), destinations: z.array(z.string()) }),
+    output: z.object({ ...Counts, summary: z.string(), warnings: Warnings }),
+  }),
+  capture: action('idempotent', 'Streams the sources into a new set in the staging directory', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      run: z.string(),
+      sources: z.array(Source),
+      compression: Compression,
+      expected: z.object(Counts).optional().describe('For the progress display'),
+    }),
+    output: z.object({
+      ...Counts,
+      archiveBytes: z.number().int(),
+      createdAt: z.iso.datetime(),
+      warnings: Warnings,
+      summary: z.string(),
+    }),
+  }),
+  seal: action('idempotent', 'Reads the captured data back, writes the index, and gives the set its final name', {
+    input: z.object({ set: SET_ID, service: z.string() }),
+    output: z.object({ ...Counts, sizeBytes: z.number().int(), verifiedAt: z.iso.datetime(), summary: z.string() }),
+  }),
+  copy: action('idempotent', 'Copies the set to one destination, from staging or from a destination that has it', {
+    input: z.object({ set: SET_ID, service: z.string(), to: z.string(), from: z.array(z.string()).default([]) }),
+    output: z.object({ bytes: z.number().int(), summary: z.string() }),
+  }),
+  verifyCopy: action('idempotent', 'Reads a copy back, compares every part with its checksum, notes it on the copy', {
+    input: z.object({ set: SET_ID, service: z.string(), destination: z.string() }),
+    output: z.object({ bytes: z.number().int(), verifiedAt: z.iso.datetime(), summary: z.string() }),
+  }),
+  retain: action('idempotent', 'Removes the sets that no retention rule keeps', {
+    input: z.object({ service: z.string(), destination: z.string(), retention: Retention }),
+    output: z.object({
+      kept: z.number().int(),
+      removed: z.array(SET_ID),
+      pinned: z.array(SET_ID),
+      summary: z.string(),
+    }),
+  }),
+  discard: action('idempotent', 'Removes what the run left in the staging directory', {
+    input: z.object({ set: SET_ID, service: z.string() }),
+    output: z.object({}),
+  }),
+});

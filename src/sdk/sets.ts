@@ -1,0 +1,96 @@
+/** What a backup set looks like from outside: its files, and the head of its manifest that tells what it is. */
+import { z } from 'zod';
+import { AutopilotError } from '#kernel/errors.ts';
+import { Compression } from '#sdk/kinds/archive.ts';
+import { SET_ID, type SetSummary } from '#sdk/kinds/destination.ts';
+
+/** The files of a set. A set is these four and nothing else; `SHA256SUMS` covers the other three. */
+export const SET_FILES = {
+  manifest: 'manifest.json',
+  data: 'data.tar.zst',
+  script: 'restore.sh',
+  sums: 'SHA256SUMS',
+} as const;
+
+export const SET_PARTS: readonly string[] = Object.values(SET_FILES);
+
+/** What a destination notes about its copy. It is no part of the set, so no checksum covers it. */
+export const ANNOTATIONS_FILE = 'annotations.json';
+
+export const Annotations = z.object({ verifiedAt: z.iso.datetime().nullable(), pinned: z.boolean() });
+export type Annotations = z.output<typeof Annotations>;
+export const NO_ANNOTATIONS: Annotations = { verifiedAt: null, pinned: false };
+
+export const FORMAT_VERSION = 1;
+
+const Count = z.int().nonnegative();
+
+export const SetHeader = z.object({
+  formatVersion: z.literal(FORMAT_VERSION),
+  set: SET_ID,
+  service: z.string(),
+  host: z.string(),
+  run: z.string(),
+  createdAt: z.iso.datetime().describe('When the capture began: all data is from then or a little later'),
+  finishedAt: z.iso.datetime().describe('When all of it had been read back and compared'),
+  tools: z.record(z.string(), z.string()).describe('Versions of what made it'),
+  sources: z.array(
+    z.object({
+      path: z.string().describe('As configured'),
+      realPath: z.string().describe('With symlinks resolved: what the archive holds'),
+      exclude: z.array(z.string()),
+    }),
+  ),
+  counts: z.object({
+    entries: Count.describe('Lines of the index'),
+    files: Count.describe('Entries that are not directories'),
+    directories: Count,
+    contentBytes: Count.describe('Content of all files, each hard-linked one counted once'),
+    skippedSockets: Count,
+  }),
+  compression: Compression,
+  parts: z.record(z.string(), z.object({ sha256: z.string(), bytes: Count })).describe('The other files of the set'),
+  warnings: z.array(z.string()),
+});
+export type SetHeader = z.output<typeof SetHeader>;
+
+/** The line after which the manifest holds one entry of the index per line. */
+export const INDEX_LINE = '"files": [';
+
+/**
+ * Reads the head of a manifest from the text with which the file begins.
+ * @returns undefined when the text ends before the index begins: read more of the file.
+ */
+export function parseSetHeader(text: string): SetHeader | undefined {
+  const end = text.indexOf(`\n${INDEX_LINE}`);
+  if (end < 0) return undefined;
+  try {
+    return SetHeader.parse(JSON.parse(`${text.slice(0, end).trimEnd().replace(/,$/, '')}}`));
+  } catch (error) {
+    throw new AutopilotError('HA_SET_CORRUPT', 'the manifest is not one that this version can read', { cause: error });
+  }
+}
+
+/** What a destination lists of a set. */
+export function summaryOf(header: SetHeader, copy: { sizeBytes: number; annotations: Annotations }): SetSummary {
+  return {
+    id: header.set,
+    service: header.service,
+    host: header.host,
+    run: header.run,
+    createdAt: header.createdAt,
+    sizeBytes: copy.sizeBytes,
+    contentBytes: header.counts.contentBytes,
+    files: header.counts.files,
+    verifiedAt: copy.annotations.verifiedAt,
+    pinned: copy.annotations.pinned,
+  };
+}
+
+/** A head is small; a file that has none within this many bytes is no manifest. */
+export const MAX_HEADER_BYTES = 16 << 20;
+
+/** Whether a name from outside may be one component of a path: it cannot climb, hide or end in something odd. */
+export function isPathComponent(name: string): boolean {
+  return /^[\p{L}\p{N}_][\p{L}\p{N}_. @+-]{0,99}$/u.test(name);
+}

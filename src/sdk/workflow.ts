@@ -1,0 +1,159 @@
+/** What the author of a workflow writes with. A workflow is a pure function from facts to a plan. */
+import type { z } from 'zod';
+import type { Actions, InputOf, KindName, OutputOf } from '#sdk/contract.ts';
+import type { archive, Compression } from '#sdk/kinds/archive.ts';
+import type { destination } from '#sdk/kinds/destination.ts';
+import type { service } from '#sdk/kinds/service.ts';
+import type { PlanNode, PlannedStep, PluginRef, RetryPolicy } from '#sdk/plan.ts';
+import type { Retention } from '#sdk/retention.ts';
+
+export interface StepOptions {
+  /** Unique in the plan. Default: the action's name in kebab case. */
+  key?: string;
+  /** Default: the key. */
+  title?: string;
+  timeoutMs?: number;
+  retry?: Partial<RetryPolicy>;
+  /** The step that puts back what this one changed. */
+  undo?: StepNode;
+  /** A true-or-false field of the output; when it is false the run ends as `skipped`. */
+  stopUnless?: string;
+  /** Instances that the action calls. */
+  uses?: readonly { readonly ref: PluginRef }[];
+}
+
+export type StepNode = Extract<PlanNode, { type: 'step' }>;
+
+/** A configured plugin instance, as a workflow sees it: its name, and steps to be done with it. */
+export interface Handle<A extends Actions> {
+  readonly name: string;
+  readonly ref: PluginRef;
+  do<K extends keyof A & string>(action: K, input: InputOf<A[K]>, options?: StepOptions): StepNode;
+}
+
+/** The facts that a plan is made from. Nothing else may flow into it: no clock, no files, no chance. */
+export interface PlanContext {
+  /** `restorePoint` is the id of the backup set that this run makes, if it makes one. */
+  run: { id: string; restorePoint: string };
+  service: Handle<(typeof service)['actions']>;
+  archive: Handle<(typeof archive)['actions']>;
+  backup: {
+    destinations: Handle<(typeof destination)['actions']>[];
+    retention: Retention;
+    compression: z.output<typeof Compression>;
+    timeoutMs: number;
+  };
+}
+
+export interface Workflow<S extends z.ZodObject = z.ZodObject> {
+  name: string;
+  /** One sentence for `--help`: starts with a verb. */
+  title: string;
+  /** True when runs of it must have the service for themselves. */
+  changes: boolean;
+  /** What `--input k=v` may carry. */
+  input: S;
+  plan(context: PlanContext, input: z.output<S>): PlanNode;
+}
+
+/** Declares a workflow. A file in `workflows/` ends in `export const workflow = defineWorkflow({…})`. */
+export function defineWorkflow<S extends z.ZodObject>(workflow: Workflow<S>): Workflow<S> {
+  return workflow;
+}
+
+/** One after the other; the first that fails ends the sequence. */
+export function sequence(...nodes: PlanNode[]): PlanNode {
+  return { type: 'sequence', nodes };
+}
+
+/** Side by side; when one fails the others still go on to their end. */
+export function parallel(...nodes: PlanNode[]): PlanNode {
+  return { type: 'parallel', nodes };
+}
+
+/** Does `body`, and then `release` whatever happened. What was stopped is started again by this. */
+export function bracket(body: PlanNode, release: StepNode): PlanNode {
+  return { type: 'guard', body, finally: [release.step], restart: true };
+}
+
+/** Does `body`, and then tidies up whatever happened. Unlike `bracket`, a retry may begin in the middle of the body. */
+export function tidied(body: PlanNode, ...steps: StepNode[]): PlanNode {
+  return { type: 'guard', body, finally: steps.map(({ step }) => step), restart: false };
+}
+
+/**
+ * The output of an earlier step as input of a later one. The value is not known while planning: it stands in the plan
+ * as a reference, and is filled in when the later step is dispatched.
+ */
+export function outputOf<A extends Actions, K extends keyof A & string, F extends keyof OutputOf<A[K]> & string>(
+  _handle: Handle<A>,
+  _action: K,
+  step: string,
+  field: F,
+): OutputOf<A[K]>[F] {
+  // A reference has the type of the value that it stands for, so that inputs type-check as if it were known.
+  return { $output: { step, field } } as OutputOf<A[K]>[F];
+}
+
+const DEFAULT_RETRY: Record<PlannedStep['effect'], RetryPolicy> = {
+  read: { attempts: 3, backoffMs: 1_000, maxBackoffMs: 30_000 },
+  idempotent: { attempts: 3, backoffMs: 2_000, maxBackoffMs: 60_000 },
+  once: { attempts: 1, backoffMs: 0, maxBackoffMs: 0 },
+};
+
+/** Undo and `finally` steps are what a person relies on: they are tried for long. */
+const PERSISTENT_RETRY: RetryPolicy = { attempts: 12, backoffMs: 1_000, maxBackoffMs: 60_000 };
+
+/** Makes the handle of an instance. The app calls this; workflows get handles in their context. */
+export function handle<A extends Actions>(
+  actions: A,
+  ref: PluginRef,
+  place: { host: string; timeoutMs: number },
+): Handle<A> {
+  return {
+    name: ref.name,
+    ref,
+    do(action, input, options = {}) {
+      const key = options.key ?? kebab(action);
+      const { effect } = known(actions, action, ref.kind);
+      const base = {
+        key,
+        title: options.title ?? key,
+        action,
+        plugin: ref,
+        uses: (options.uses ?? []).map((used) => used.ref),
+        host: place.host,
+        // An input is JSON by its contract; the worker validates it against the schema again.
+        input: input as PlannedStep['input'],
+        effect,
+        timeoutMs: options.timeoutMs ?? place.timeoutMs,
+        retry: { ...DEFAULT_RETRY[effect], ...options.retry },
+      };
+      return {
+        type: 'step',
+        step: { ...base, undo: undoStep(key, options.undo), stopUnless: options.stopUnless ?? null },
+      };
+    },
+  };
+}
+
+/** Marks a step as one that must not be given up soon. */
+export function persistent(node: StepNode): StepNode {
+  return { type: 'step', step: { ...node.step, retry: PERSISTENT_RETRY } };
+}
+
+function undoStep(key: string, node: StepNode | undefined): PlannedStep['undo'] {
+  if (node === undefined) return null;
+  const { undo: _undo, stopUnless: _stopUnless, ...step } = persistent(node).step;
+  return { ...step, key: `undo-${key}` };
+}
+
+function known(actions: Actions, name: string, kind: KindName): Actions[string] {
+  const action = actions[name];
+  if (action === undefined) throw new Error(`${kind} has no action ${name}`);
+  return action;
+}
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,139 @@
+/** A real Docker engine for one test file: its own socket, storage and state, without networks; gone at the end. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestContext } from 'vitest';
+import { hasTool, needs } from '#test/support/needs.ts';
+import { tempDir } from '#test/support/tmp.ts';
+import { eventually } from '#test/support/wait.ts';
+
+const call = promisify(execFile);
+
+const SERVER = 'dockerd';
+const TOOLS = ['docker', SERVER, 'docker-compose', 'busybox', 'tar', 'umount'];
+const COMMANDS = ['sh', 'sleep', 'cat', 'test', 'touch', 'true', 'rm'];
+
+/** Made from this system's static busybox, since there is no registry to pull from. */
+export const IMAGE = 'busybox:test';
+
+export interface TestEngine extends AsyncDisposable {
+  socket: string;
+  /** Runs `docker WORDS`. @returns what it printed. */
+  docker(...words: string[]): Promise<string>;
+  /** Runs `docker-compose WORDS` in a directory. */
+  compose(directory: string, ...words: string[]): Promise<string>;
+  /** Removes all containers and volumes. */
+  clear(): Promise<void>;
+}
+
+export function canRunDocker(): boolean {
+  return TOOLS.every(hasTool) && process.getuid?.() === 0;
+}
+
+/** First line of a `beforeEach`. An engine of one's own can only be started by root. */
+export function needsDocker(context: Pick<TestContext, 'skip'>): void {
+  needs(context, ...TOOLS);
+  if (process.getuid?.() !== 0) context.skip('needs root, to start a Docker engine of its own');
+}
+
+export async function startDocker(): Promise<TestEngine> {
+  const directory = await tempDir();
+  const at = (name: string) => join(directory.path, name);
+  const socket = at('docker.sock');
+  const log = await open(at('dockerd.log'), 'w');
+  const settings = [
+    '--data-root',
+    at('data'),
+    '--exec-root',
+    at('exec'),
+    '--pidfile',
+    at('pid'),
+    '-H',
+    `unix://${socket}`,
+  ];
+  // Neither bridges nor rules: what the machine has of those is another engine's.
+  const apart = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
+  const server = spawn(SERVER, [...settings, ...apart], {
+    cwd: directory.path,
+    stdio: ['ignore', log.fd, log.fd],
+    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+  });
+  await once(server, 'spawn');
+  await log.close();
+  const ended = once(server, 'exit');
+  const run = async (program: string, words: readonly string[], cwd = directory.path) => {
+    const env = { ...process.env, DOCKER_HOST: `unix://${socket}` };
+    return (await call(program, words, { cwd, env })).stdout.trim();
+  };
+  const docker = async (...words: string[]) => await run('docker', words);
+  const remove = async (kind: string, ids: string) => {
+    if (ids !== '') await docker(kind, 'rm', '--force', ...ids.split('\n'));
+  };
+
+  async function clear(): Promise<void> {
+    await remove('container', await docker('ps', '-aq'));
+    await remove('volume', await docker('volume', 'ls', '-q'));
+  }
+
+  async function stop(): Promise<void> {
+    await clear().catch(() => undefined);
+    if (server.exitCode === null && server.signalCode === null) server.kill('SIGTERM');
+    await ended;
+    for (const mount of await mountsBelow(directory.path)) await call('umount', ['--lazy', mount]);
+    await directory[Symbol.asyncDispose]();
+  }
+
+  try {
+    await eventually('dockerd answers', async () => await docker('version').then(Boolean, () => false), 30_000);
+    await importImage(docker, at('image'));
+  } catch (error) {
+    const said = await readFile(at('dockerd.log'), 'utf8');
+    await stop();
+    throw new Error(`dockerd did not start: ${said.slice(-2000)}`, { cause: error });
+  }
+  return {
+    socket,
+    docker,
+    clear,
+    compose: async (place, ...words) => await run('docker-compose', words, place),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function importImage(docker: TestEngine['docker'], root: string): Promise<void> {
+  await mkdir(join(root, 'bin'), { recursive: true });
+  await mkdir(join(root, 'tmp'));
+  const { stdout: busybox } = await call('sh', ['-c', 'command -v busybox']);
+  await cp(busybox.trim(), join(root, 'bin', 'busybox'), { dereference: true });
+  for (const command of COMMANDS) await symlink('busybox', join(root, 'bin', command));
+  await call('tar', ['-C', root, '-cf', `${root}.tar`, '.']);
+  await docker('import', `${root}.tar`, IMAGE);
+  await rm(root, { recursive: true });
+  await rm(`${root}.tar`);
+}
+
+/** What an engine that was ended in a hurry may have left mounted, the deepest first. */
+async function mountsBelow(directory: string): Promise<string[]> {
+  const table = await readFile('/proc/self/mountinfo', 'utf8');
+  const places = table.split('\n').map((line) => line.split(' ')[4] ?? '');
+  return places.filter((place) => place.startsWith(`${directory}/`)).toSorted((a, b) => b.length - a.length);
+}
+
+/** Makes `docker compose` work where only docker-compose is installed. @returns the directory to have as HOME. */
+export async function composePlugin(home: string): Promise<string> {
+  const folder = join(home, '.docker', 'cli-plugins');
+  const facts = '{"SchemaVersion":"0.1.0","Vendor":"test","Version":"v0"}';
+  await mkdir(folder, { recursive: true });
+  const script = [
+    '#!/bin/sh',
+    `if [ "$1" = docker-cli-plugin-metadata ]; then echo '${facts}'; exit; fi`,
+    'shift',
+    `echo "$*" >> ${home}/calls`,
+    'exec docker-compose "$@"',
+    '',
+  ];
+  await writeFile(join(folder, 'docker-compose'), script.join('\n'), { mode: 0o755 });
+  return home;
+}
