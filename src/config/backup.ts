@@ -1,0 +1,99 @@
+/** The `backup:` sections: defaults at the top level, and what a service says of its own. */
+import { check } from '#config/check.ts';
+import { isObject } from '#config/instances.ts';
+import { addError, addWarning } from '#config/issues.ts';
+import { locate } from '#config/locate.ts';
+import { Backup } from '#config/schema.ts';
+import { fullPath, type Section } from '#config/section.ts';
+import type { BackupConfig } from '#config/types.ts';
+import { errorText } from '#kernel/errors.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import { nearest } from '#kernel/nearest.ts';
+import { nextFires, parseCron } from '#schedule/cron.ts';
+import { Retention } from '#sdk/retention.ts';
+
+/** What a backup section is compiled against. */
+export interface BackupSurroundings {
+  timezone: string;
+  timeoutMs: number;
+  destinations: readonly string[];
+}
+
+export const BACKUP_KEYS = Object.keys(Backup.shape);
+
+/** A service's own words over the defaults: maps are merged key by key, lists and all else are replaced. */
+export function mergeBackup(defaults: JsonObject, own: JsonObject): JsonObject {
+  const merged: JsonObject = { ...defaults };
+  for (const [key, value] of Object.entries(own)) {
+    const base = merged[key];
+    merged[key] = isObject(base) && isObject(value) ? { ...base, ...value } : value;
+  }
+  return merged;
+}
+
+/**
+ * @param inherited whether the value holds defaults from the top level, whose faults were reported there.
+ * @returns `null` when backups are switched off; `undefined` when the section is wrong.
+ */
+export function compileBackup(
+  value: JsonObject,
+  spot: { section: Section; inherited: boolean },
+  around: BackupSurroundings,
+): BackupConfig | null | undefined {
+  const backup = check(Backup, value, spot);
+  if (backup === undefined) return undefined;
+  checkDestinations(backup.destinations, spot, around.destinations);
+  const schedule = compileSchedule(backup.schedule, spot, around.timezone);
+  if (!backup.enabled) return null;
+  const { keep_within: keepWithin, ...counts } = backup.retention;
+  const within = keepWithin === undefined ? {} : { keep_within_ms: keepWithin };
+  return {
+    schedule,
+    destinations: [...new Set(backup.destinations)],
+    compression: backup.compression,
+    retention: Retention.parse({ ...counts, ...within, timezone: around.timezone }),
+    timeoutMs: backup.timeout ?? around.timeoutMs,
+  };
+}
+
+function checkDestinations(
+  names: readonly string[],
+  { section, inherited }: { section: Section; inherited: boolean },
+  known: readonly string[],
+): void {
+  for (const [index, name] of names.entries()) {
+    const path = ['destinations', index];
+    const { at, found } = locate(section.node, path);
+    if (known.includes(name) || (inherited && !found)) continue;
+    const list = known.length === 0 ? 'none are configured' : `known: ${known.join(', ')}`;
+    const message = `unknown destination "${name}" (${list})`;
+    addError(section.report, {
+      at,
+      path: fullPath({ section, path }),
+      message,
+      suggestion: nearest(name, known),
+    });
+  }
+}
+
+function compileSchedule(
+  schedule: string | false | null,
+  { section, inherited }: { section: Section; inherited: boolean },
+  timezone: string,
+): BackupConfig['schedule'] {
+  if (schedule === null || schedule === false) return null;
+  const path = ['schedule'];
+  const { at, found } = locate(section.node, path);
+  const silent = inherited && !found;
+  const finding = { at, path: fullPath({ section, path }) };
+  try {
+    const spec = parseCron(schedule, timezone);
+    if (!silent && nextFires(spec, new Date(), 1).length === 0) {
+      addWarning(section.report, { ...finding, message: `"${schedule}" never fires: there is no such date` });
+    }
+    return spec;
+  } catch (error) {
+    if (!silent) addError(section.report, { ...finding, message: errorText(error) });
+    return null;
+  }
+}

@@ -1,0 +1,154 @@
+/** The last two stages: from everything that was written to the one object that the other rooms see. */
+import { z } from 'zod';
+import { type BackupSurroundings, compileBackup } from '#config/backup.ts';
+import { check } from '#config/check.ts';
+import { defaulted } from '#config/defaulted.ts';
+import { hostName, instanceName } from '#config/fields.ts';
+import { pluginDirOf } from '#config/find.ts';
+import { compileGlobal } from '#config/global.ts';
+import { instanceSchema, isObject, pick, readInstance } from '#config/instances.ts';
+import type { Report } from '#config/issues.ts';
+import { child, textOf } from '#config/locate.ts';
+import { compileNotifications } from '#config/notifications.ts';
+import { prepare } from '#config/prepare.ts';
+import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Version } from '#config/schema.ts';
+import type { SecretFile, Section } from '#config/section.ts';
+import { type CompiledService, compileService, reportDuplicates, type ServiceSurroundings } from '#config/services.ts';
+import type { WrittenNode } from '#config/source.ts';
+import type { Config, PluginInstance } from '#config/types.ts';
+import { servicePath, type WrittenConfig } from '#config/written.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import type { PluginCatalog } from '#sdk/catalog.ts';
+
+export interface Compiled {
+  /** Right only when the report has no errors. */
+  config: Omit<Config, 'warnings'>;
+  /** In the words of the file, defaults filled in, secrets masked. */
+  effective: JsonObject;
+  secretFiles: SecretFile[];
+}
+
+interface Work {
+  written: WrittenConfig;
+  catalog: PluginCatalog;
+  report: Report;
+  secretFiles: SecretFile[];
+}
+
+export function compile(
+  file: string,
+  written: WrittenConfig,
+  { catalog, report }: { catalog: PluginCatalog; report: Report },
+): Compiled {
+  const work: Work = { written, catalog, report, secretFiles: [] };
+  checkTopLevel(work);
+  const global = compileGlobal(sectionOf(work, 'global', NOT_YET.global));
+  const redis = compileRedis(work);
+  const hosts = [...new Set([global.config.host, ...compileHosts(work)])];
+  const destinations = compileDestinations(work);
+  const { timezone, timeoutMs, host } = global.config;
+  const around = { timezone, timeoutMs, destinations: destinations.names };
+  const backupDefaults = compileBackupDefaults(work, around);
+  const services = compileServices(work, { ...around, catalog, host, hosts, backupDefaults });
+  const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
+  const notifications = compileNotifications(sectionOf(work, 'notifications'), { catalog, services: names });
+  return {
+    config: {
+      file,
+      global: global.config,
+      redis: redis.config,
+      hosts,
+      destinations: destinations.instances,
+      notifications: notifications.config,
+      services: services.map(({ service }) => service),
+      pluginDir: pluginDirOf(file),
+    },
+    effective: {
+      version: 1,
+      global: global.effective,
+      ...redis.effective,
+      hosts: Object.fromEntries(hosts.map((name) => [name, {}])),
+      destinations: destinations.effective,
+      notifications: notifications.effective,
+      backup: defaulted(Backup, backupDefaults) ?? {},
+      services: services.map(({ effective }) => effective),
+    },
+    secretFiles: work.secretFiles,
+  };
+}
+
+function checkTopLevel(work: Work): void {
+  const section = { ...sectionOf(work, '', NOT_YET.top), node: work.written.main, path: [] };
+  const keys = z.object({
+    ...Object.fromEntries(TOP_LEVEL_KEYS.map((key) => [key, z.unknown()])),
+    version: Version.default(1),
+  });
+  const value = prepare(keys, section);
+  if (isObject(value)) check(z.object({ version: Version.default(1) }), pick(value, ['version']), { section });
+}
+
+/** A section that was left out is an empty one. */
+function sectionOf({ written, report, secretFiles }: Work, key: string, notYet: readonly string[] = []): Section {
+  const { main } = written;
+  const node: WrittenNode = child(main, key) ?? { kind: 'map', at: main.at, entries: new Map() };
+  return { node, path: [key], name: key, report, secretFiles, notYet };
+}
+
+function compileRedis(work: Work): { config: Config['redis']; effective: JsonObject } {
+  const node = child(work.written.main, 'redis');
+  if (node === undefined || (node.kind === 'scalar' && node.value === null)) return { config: null, effective: {} };
+  const section = sectionOf(work, 'redis');
+  const value = prepare(Redis, section);
+  const config = check(Redis, value, { section });
+  return { config: config ?? null, effective: { redis: defaulted(Redis, value) ?? {} } };
+}
+
+/** Also the names in a section of the wrong form, so that a reference to one is not called wrong as well. */
+function compileHosts(work: Work): string[] {
+  const section = sectionOf(work, 'hosts');
+  const schema = z.record(hostName(), Host);
+  check(schema, prepare(schema, section), { section });
+  const { node } = section;
+  if (node.kind === 'list') return node.items.flatMap((item) => textOf(item) ?? []);
+  return node.kind === 'map' ? [...node.entries.keys()] : [];
+}
+
+/** The names also of those that are wrong, so that a reference to one is not called wrong as well. */
+function compileDestinations(work: Work): { instances: PluginInstance[]; names: string[]; effective: JsonObject } {
+  const section = sectionOf(work, 'destinations');
+  const names = z.record(instanceName(), z.unknown());
+  check(names, prepare(names, section), { section });
+  const instances: PluginInstance[] = [];
+  const effective: JsonObject = {};
+  const entries = section.node.kind === 'map' ? [...section.node.entries] : [];
+  for (const [name, { node }] of entries) {
+    const inside = { ...section, node, path: ['destinations', name], name: `destinations.${name}` };
+    const read = readInstance({ kind: 'destination', core: DestinationCore, catalog: work.catalog }, inside);
+    if (read?.core === undefined || read.config === undefined) continue;
+    instances.push({ name, type: read.core.type, config: read.config });
+    effective[name] = defaulted(instanceSchema(read.plugin, DestinationCore), read.prepared) ?? {};
+  }
+  return { instances, names: entries.map(([name]) => name), effective };
+}
+
+/** @returns the section as written, for each service to say more. */
+function compileBackupDefaults(work: Work, around: BackupSurroundings): JsonObject {
+  const section = sectionOf(work, 'backup');
+  const value = prepare(Backup, section);
+  if (!isObject(value)) {
+    check(Backup, value, { section });
+    return {};
+  }
+  compileBackup(value, { section, inherited: false }, around);
+  return value;
+}
+
+function compileServices(work: Work, around: ServiceSurroundings): CompiledService[] {
+  const { report, secretFiles, written } = work;
+  const sections = written.services.map((service): Section => {
+    const { node, path } = service;
+    return { node, path, name: servicePath(service), report, secretFiles, notYet: NOT_YET.service };
+  });
+  reportDuplicates(sections);
+  return sections.flatMap((section) => compileService(section, around) ?? []);
+}

@@ -1,0 +1,88 @@
+/** The compiled configuration: what every room past the boundary sees. Nothing in it is optional or a string to parse. */
+import type { z } from 'zod';
+import type { JsonObject } from '#kernel/json.ts';
+import type { Compression } from '#sdk/kinds/archive.ts';
+import type { Retention } from '#sdk/retention.ts';
+import type { SecretRef } from '#sdk/secret.ts';
+
+export interface Config {
+  /** The main file's absolute path. */
+  file: string;
+  global: {
+    name: string;
+    timezone: string;
+    /** This machine's name among `hosts`. */
+    host: string;
+    stateDir: string;
+    logDir: string;
+    logLevel: 'debug' | 'info' | 'warn' | 'error';
+    priority: Priority;
+    /** Time limit of a step that names none, in milliseconds. */
+    timeoutMs: number;
+    parallelism: { backups: number };
+  };
+  /** Null: a private Redis is started and supervised. */
+  redis: { url: SecretRef } | null;
+  /** All hosts that a service may name, this one included. */
+  hosts: string[];
+  destinations: PluginInstance[];
+  notifications: NotificationsConfig;
+  services: ServiceConfig[];
+  /** Where the user's own plugins are, whether it exists or not. */
+  pluginDir: string;
+  warnings: ConfigIssue[];
+}
+
+export interface Priority {
+  nice: number;
+  ionice: 'idle' | 'best-effort' | 'none';
+}
+
+export interface PluginInstance {
+  name: string;
+  type: string;
+  /** Validated by the plugin's schema, defaults filled in; secrets are references. */
+  config: JsonObject;
+}
+
+export interface NotificationsConfig {
+  cooldownMs: number;
+  channels: PluginInstance[];
+  routes: NotificationRoute[];
+}
+
+export interface NotificationRoute {
+  /** Names of events, or patterns such as `*_failed`. */
+  events: string[];
+  /** Null: all services. */
+  services: string[] | null;
+  channels: string[];
+  /** Each day from this time of the clock on, in `global.timezone`. */
+  quietHours: { hour: number; minute: number; durationMs: number } | null;
+}
+
+export interface ServiceConfig extends PluginInstance {
+  host: string;
+  /** Null when the service has no `backup:` section and no defaults apply. */
+  backup: BackupConfig | null;
+}
+
+export interface BackupConfig {
+  schedule: { cron: string; timezone: string } | null;
+  /** Names of destinations, at least one. */
+  destinations: string[];
+  compression: z.output<typeof Compression>;
+  retention: Retention;
+  timeoutMs: number;
+}
+
+/** One thing that is wrong (or, as a warning, odd) in a configuration file. Lines and columns count from 1. */
+export interface ConfigIssue {
+  file: string;
+  line: number;
+  column: number;
+  /** `services[3].backup.retention.keep_dayly` */
+  path: string;
+  message: string;
+  suggestion?: string;
+}
