@@ -1,0 +1,57 @@
+/** Reads the data of a set: decompressed by zstd, taken apart by our tar reader. */
+import { join } from 'node:path';
+import { namedPipe } from '#archive/pipe.ts';
+import { corrupt } from '#archive/tar/corrupt.ts';
+import { readTar, type TarBatch } from '#archive/tar/reader.ts';
+import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { SET_FILES } from '#sdk/sets.ts';
+import type { Tools } from '#sdk/tools.ts';
+
+export type ReadTools = Pick<Tools, 'exec' | 'spawn' | 'scratch' | 'signal' | 'progress'>;
+
+export interface ReadOptions {
+  wantSpans?: boolean;
+  /** Go on when only the checksum of the whole stream is wrong, for who has better ones: zstd keeps back the end then. */
+  ignoreStreamChecksum?: boolean;
+}
+
+/**
+ * Ends with HA_SET_CORRUPT when zstd or tar finds damage; all that was whole before it has been given by then.
+ * What a batch holds is valid until the next one is asked for.
+ */
+export async function* readData(
+  tools: ReadTools,
+  directory: string,
+  options: ReadOptions = {},
+): AsyncGenerator<TarBatch, void, undefined> {
+  await using pipe = await namedPipe(tools);
+  const path = join(directory, SET_FILES.data);
+  const check = options.ignoreStreamChecksum === true ? '--no-check' : '--check';
+  const child = tools.spawn(['zstd', '--decompress', '--stdout', '--quiet', check, path], { stdout: pipe.writer });
+  let failure: unknown;
+  const ended = child.done.catch((error: unknown) => {
+    failure = error;
+  });
+  try {
+    await pipe.handOver();
+    yield* readTar(pipe.pieces(), options);
+    await ended;
+    if (failure !== undefined) throw failure;
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    if (pipe.atEnd()) await ended;
+    // When the stream is cut short, the reason is what zstd says, not that the archive ends too early.
+    throw damaged(failure ?? error);
+  } finally {
+    child.kill();
+    await ended;
+  }
+}
+
+function damaged(error: unknown): AutopilotError {
+  if (!(error instanceof AutopilotError) || error.code !== 'HA_COMMAND_FAILED') {
+    return error instanceof AutopilotError ? error : corrupt(errorText(error));
+  }
+  const reason = /Decoding error[^:]*: (.*)|zstd: .*: (.*)/.exec(error.message)?.slice(1).find(Boolean);
+  return corrupt(`${SET_FILES.data} cannot be decompressed (${reason ?? 'it is damaged'})`);
+}

@@ -1,0 +1,14 @@
+/** Which tools make a set: looked up before anything is read, so that a missing one is told at once. */
+import type { Argv, Tools } from '#sdk/tools.ts';
+
+/** Versions by tool, for the manifest. Fails with HA_TOOL_MISSING. */
+export async function toolVersions(tools: Pick<Tools, 'exec'>): Promise<Record<string, string>> {
+  const [tar, zstd] = await Promise.all([version(tools, ['tar', '--version']), version(tools, ['zstd', '--version'])]);
+  return { tar, zstd, node: process.version };
+}
+
+async function version(tools: Pick<Tools, 'exec'>, argv: Argv): Promise<string> {
+  const { stdout } = await tools.exec(argv);
+  const line = stdout.split('\n')[0] ?? '';
+  return /\d+(?:\.\d+)+/.exec(line)?.[0] ?? line.trim();
+}
