@@ -1,0 +1,36 @@
+/** Why a run ended as it did, in words, and what its owner can do now. */
+import type { Ending } from '#engine/ports.ts';
+import type { Run, TerminalStatus } from '#engine/run.ts';
+import { shortId } from '#kernel/ids.ts';
+import { planSteps } from '#sdk/plan.ts';
+
+/** @param end the decision: a terminal status, and the key of the step that led to it. */
+export function endingOf(run: Run, end: { status: TerminalStatus; because: string | null }): Ending {
+  const title = end.because === null ? null : titleOf(run, end.because);
+  const error = end.because === null ? null : (run.states.get(end.because)?.error ?? null);
+  const retry = end.because === null ? null : `homelab-autopilot runs retry ${shortId(run.id)} --from ${end.because}`;
+  switch (end.status) {
+    case 'succeeded':
+      return { status: 'succeeded', reason: null, next: null };
+    case 'skipped':
+      return { status: 'skipped', reason: `step "${title}" found nothing to do`, next: null };
+    case 'cancelled':
+      return { status: 'cancelled', reason: 'cancelled by a person; what was begun is put back', next: null };
+    case 'failed':
+    case 'rolled_back':
+    case 'needs_attention':
+      return {
+        status: end.status,
+        reason: error === null ? `step "${title}" did not succeed` : `step "${title}": ${error.message}`,
+        next: error?.next === undefined ? retry : `${error.next}${retry === null ? '' : `, then  ${retry}`}`,
+      };
+  }
+}
+
+function titleOf(run: Run, key: string): string {
+  for (const step of planSteps(run.plan.root)) {
+    if (step.key === key) return step.title;
+    if (step.undo?.key === key) return step.undo.title;
+  }
+  return key;
+}

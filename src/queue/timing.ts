@@ -1,0 +1,28 @@
+/** How long things may take in the queues. One set of figures for all workers of a queue: BullMQ's checks share keys. */
+
+/** A worker that has not renewed its lock for this long (milliseconds) has lost its step. */
+export const LOCK_MS = 6_000;
+
+/** A lock that could not be renewed for this long is given up before Redis gives it to somebody else. */
+export const GIVE_UP_MS = LOCK_MS * 0.8;
+
+/** How long the main thread may take to hear of a lost lock before the whole process is ended for it. */
+export const OBEY_MS = 1_000;
+
+/** How long a step may take to end after it was told to. Commands are killed two seconds after they were asked. */
+export const DEAF_MS = 6_000;
+
+/** After a loss of Redis' memory: by then whoever held a step has noticed, and let go of it. */
+export const FORGOTTEN_MS = GIVE_UP_MS + OBEY_MS;
+
+/** How often a queue is searched for steps whose worker died. */
+export const STALLED_CHECK_MS = 1_500;
+
+/** How long after its death the controller, or a worker, still counts as present. */
+export const PRESENCE_MS = 6_000;
+
+/** How long a finished job is kept for the queue page; the history is in SQLite. */
+export const KEEP_JOBS = { age: 3 * 24 * 3600, count: 2_000 };
+
+/** Longer than any step takes to be given to another worker (seconds). */
+export const HOLDER_MEMORY_S = 7 * 24 * 3600;

@@ -1,0 +1,108 @@
+/** The shape of the state file, version by version. Append only: a released migration never changes. */
+
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE runs (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    workflow TEXT NOT NULL,
+    service TEXT NOT NULL,
+    host TEXT NOT NULL,
+    changes INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    plan_hash TEXT NOT NULL,
+    input TEXT NOT NULL,
+    not_before TEXT,
+    requested_at TEXT NOT NULL,
+    started_at TEXT,
+    finished_at TEXT,
+    cancel_requested_at TEXT,
+    reason TEXT,
+    next TEXT,
+    retry_of TEXT,
+    schedule TEXT,
+    restore_point TEXT
+  ) STRICT;
+  -- The lease on a service is the unfinished run itself: two changing runs cannot both be running.
+  CREATE UNIQUE INDEX runs_lease ON runs (service) WHERE changes = 1 AND status = 'running';
+  CREATE INDEX runs_unfinished ON runs (status, seq) WHERE status IN ('queued', 'running');
+  CREATE INDEX runs_by_service ON runs (service, seq);
+
+  CREATE TABLE steps (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    reused INTEGER NOT NULL DEFAULT 0,
+    dispatched_at TEXT NOT NULL,
+    started_at TEXT,
+    finished_at TEXT,
+    output TEXT,
+    error TEXT,
+    PRIMARY KEY (run, key)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE story (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    at TEXT NOT NULL,
+    text TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX story_by_run ON story (run);
+
+  CREATE TABLE restore_points (
+    id TEXT PRIMARY KEY,
+    service TEXT NOT NULL,
+    host TEXT NOT NULL,
+    run TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    verified_at TEXT,
+    pinned INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX restore_points_by_service ON restore_points (service, created_at);
+
+  CREATE TABLE copies (
+    restore_point TEXT NOT NULL REFERENCES restore_points (id) ON DELETE CASCADE,
+    destination TEXT NOT NULL,
+    host TEXT NOT NULL,
+    status TEXT NOT NULL,
+    verified_at TEXT,
+    PRIMARY KEY (restore_point, destination, host)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- The outbox: one row for each message and channel, written in the transaction of what it tells.
+  CREATE TABLE notifications (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    event TEXT NOT NULL,
+    service TEXT,
+    status TEXT NOT NULL,
+    message TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    due_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    ended_at TEXT,
+    detail TEXT,
+    UNIQUE (id, channel)
+  ) STRICT;
+  CREATE INDEX notifications_open ON notifications (channel, status, seq) WHERE status IN ('waiting', 'quiet');
+  CREATE INDEX notifications_recent ON notifications (event, service, channel, seq);
+
+  -- What is known of a channel that does not take messages.
+  CREATE TABLE channels (
+    name TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL DEFAULT 0,
+    next_try_at TEXT,
+    asked INTEGER NOT NULL DEFAULT 0,
+    locked_at TEXT,
+    reason TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
