@@ -1,0 +1,109 @@
+/** The directory of a local destination: whether it is there, writable, and surely the disk that was meant. */
+import { constants, type Stats } from 'node:fs';
+import { access, mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
+import { newId } from '#kernel/ids.ts';
+import { isBelow, missingMounts, mountPoints } from '#sdk/mounts.ts';
+import type { LocalTools } from './index.ts';
+
+/** A set in a tree that is backed up would be backed up itself, and grow with every run. */
+export async function refuseInside({ name, config }: LocalTools, sources: readonly string[]): Promise<void> {
+  const ours = await realPathOf(config.path);
+  for (const source of sources) {
+    const theirs = await realPathOf(source);
+    if (!isBelow(ours, theirs) && !isBelow(theirs, ours)) continue;
+    const how = isBelow(ours, theirs) ? 'lies in' : 'contains';
+    throw new AutopilotError('HA_CONFIG_INVALID', `${name}: ${config.path} ${how} the source ${source}`, {
+      next: 'use a directory of its own for backups, best on another disk',
+    });
+  }
+}
+
+/** With symlinks resolved as far as the path exists. */
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    return path === '/' ? path : join(await realPathOf(dirname(path)), path.slice(path.lastIndexOf('/') + 1));
+  }
+}
+
+/**
+ * There, mounted if it should be, and good for what is meant to be done. For writing, the last directory of the path is
+ * made where that is surely meant; for reading, one that could be made counts as an empty one.
+ */
+export async function requirePlace(tools: LocalTools, use: 'read' | 'write'): Promise<void> {
+  const { path, require_mount: requireMount } = tools.config;
+  const away = (await missingMounts()).find((mount) => isBelow(path, mount));
+  if (away !== undefined) throw unusable(tools, `${away} is in /etc/fstab but not mounted`, 'mount it');
+  if (requireMount && !(await isOnMount(path))) {
+    throw unusable(tools, `${path} is not on a mounted file system, so the disk is probably away`, 'mount it');
+  }
+  const stats = await statIfThere(path);
+  if (stats === undefined) return await makePlace(tools, use);
+  if (!stats.isDirectory()) throw unusable(tools, `${path} is not a directory`, 'correct the path');
+  try {
+    await access(
+      path,
+      use === 'read' ? constants.R_OK | constants.X_OK : constants.R_OK | constants.W_OK | constants.X_OK,
+    );
+    if (use === 'write') await tryToWrite(path);
+  } catch (error) {
+    if (FULL.has(systemCode(error) ?? '')) return;
+    const what = use === 'read' ? 'readable' : 'writable';
+    throw unusable(
+      tools,
+      `${path} is not ${what} (${systemCode(error) ?? errorText(error)})`,
+      'correct its permissions',
+    );
+  }
+}
+
+/** A place without room is a place: what does not fit is told by who knows how much it is. */
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** The superuser may write where the disk cannot: only a real file tells. */
+async function tryToWrite(path: string): Promise<void> {
+  const probe = join(path, `.autopilot-probe-${newId()}`);
+  await writeFile(probe, '');
+  await rm(probe);
+}
+
+/**
+ * A missing directory may be a disk that is away: then sets would silently fill the system's disk. So only the last
+ * component is ever made, and nothing below `/mnt` or `/media` as long as nothing is mounted there.
+ */
+async function makePlace(tools: LocalTools, use: 'read' | 'write'): Promise<void> {
+  const { path } = tools.config;
+  const removable = ['/mnt', '/media', '/run/media'].some((place) => isBelow(path, place));
+  const next = `mount the disk, or make the directory:  mkdir -p ${path}`;
+  const mayBeAway = (removable && !(await isOnMount(path))) || (await statIfThere(dirname(path))) === undefined;
+  if (mayBeAway) throw unusable(tools, `${path} does not exist`, next);
+  if (use === 'read') return;
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    // Two steps may come here at the same time, each for its own set.
+    if (systemCode(error) === 'EEXIST') return;
+    throw unusable(tools, `${path} does not exist and cannot be made (${systemCode(error) ?? errorText(error)})`, next);
+  }
+}
+
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function isOnMount(path: string): Promise<boolean> {
+  const real = await realPathOf(path);
+  return (await mountPoints()).some((mount) => mount !== '/' && isBelow(real, mount));
+}
+
+function unusable({ name }: LocalTools, what: string, next: string): AutopilotError {
+  return new AutopilotError('HA_DESTINATION_UNUSABLE', `${name}: ${what}`, { next });
+}

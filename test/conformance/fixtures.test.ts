@@ -1,0 +1,92 @@
+/** The fixture plugins do every action of their kind, from stored input to stored output. */
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openPlugin } from '#host/harness.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import { kinds } from '#sdk/catalog.ts';
+import type { Plugin } from '#sdk/contract.ts';
+import { plugin as shelf } from '#test/fixtures/plugins/hypervisors/shelf.ts';
+import { plugin as mailbox } from '#test/fixtures/plugins/notifications/mailbox.ts';
+import { plugin as folder } from '#test/fixtures/plugins/services/folder.ts';
+import { tempDir } from '#test/support/tmp.ts';
+
+/** Runs the actions one after the other; each must be one of the kind, and none of the kind may be left out. */
+async function runAll(plugin: Plugin, config: JsonObject, inputs: readonly (readonly [string, JsonObject])[]) {
+  await using harness = await openPlugin(plugin);
+  const outputs: JsonObject[] = [];
+  for (const [action, input] of inputs) outputs.push(await harness.run(action, config, input));
+  const done = new Set(inputs.map(([action]) => action));
+  return { outputs, done, of: new Set(Object.keys(kinds[plugin.kind].actions)) };
+}
+
+test('a hypervisor finds its own snapshot again, goes back to it, and removes it once', async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, 'guests.json');
+  await writeFile(file, JSON.stringify([{ id: '104', name: 'notes', type: 'vm', state: 'running' }]));
+  const label = { guest: '104', label: 'autopilot-b7k2' };
+
+  const { outputs, done, of } = await runAll(shelf, { file }, [
+    ['inspect', {}],
+    ['canSnapshot', { guest: '104' }],
+    ['snapshot', label],
+    ['snapshot', label],
+    ['listSnapshots', { guest: '104' }],
+    ['ensureState', { guest: '104', state: 'stopped' }],
+    ['restoreSnapshot', label],
+    ['listGuests', {}],
+    ['deleteSnapshot', label],
+    ['deleteSnapshot', label],
+  ]);
+
+  expect(done).toEqual(of);
+  expect(outputs[2]).toEqual(outputs[3]);
+  expect(outputs[4]).toMatchObject({ snapshots: [{ label: 'autopilot-b7k2', complete: true }] });
+  expect(outputs.slice(5)).toEqual([
+    { changed: true },
+    {},
+    { guests: [{ id: '104', name: 'notes', type: 'vm', state: 'running' }] },
+    { removed: true },
+    { removed: false },
+  ]);
+});
+
+test('a notification that is sent twice is there once', async () => {
+  await using dir = await tempDir();
+  const message = {
+    id: 'm1',
+    event: 'backup_failed',
+    severity: 'error',
+    title: 'backup notes failed',
+    text: 'the disk is full',
+    at: new Date(0).toISOString(),
+  };
+
+  const { outputs, done, of } = await runAll(mailbox, { folder: dir.path }, [
+    ['check', {}],
+    ['send', { message }],
+    ['send', { message }],
+  ]);
+
+  expect(done).toEqual(of);
+  expect(outputs[1]).toEqual(outputs[2]);
+  expect(await readdir(dir.path)).toEqual(['m1.json']);
+});
+
+test('a service is down between quiesce and resume, and up after it', async () => {
+  await using dir = await tempDir();
+
+  const { outputs, done, of } = await runAll(folder, { folder: dir.path }, [
+    ['sources', {}],
+    ['quiesce', {}],
+    ['inspect', {}],
+    ['resume', {}],
+    ['resume', {}],
+    ['validate', {}],
+  ]);
+
+  expect(done).toEqual(of);
+  expect(outputs[0]).toEqual({ sources: [{ path: dir.path, exclude: ['stopped'] }], warnings: [] });
+  expect(outputs[2]).toMatchObject({ state: 'down' });
+  expect(outputs[5]).toMatchObject({ healthy: true });
+});

@@ -1,0 +1,57 @@
+/** The check that every plugin passes at load, where the loader's own tests do not reach. */
+
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { checkPlugin } from '#host/check-plugin.ts';
+import { kinds } from '#sdk/catalog.ts';
+import { action, kind } from '#sdk/contract.ts';
+
+const nothing = { input: z.object({}), output: z.object({}) };
+const service = kind('service', 'For tests', {
+  look: action('read', 'Looks', nothing),
+  pay: { ...action('once', 'Pays', nothing), optional: true },
+});
+const expected = { kind: 'service', id: 'shop', kinds: { ...kinds, service } } as const;
+const perform = async () => ({});
+
+test('a plugin may leave out an optional action', () => {
+  const shop = { kind: 'service', id: 'shop', title: 'Shop', config: z.object({}), actions: { look: perform } };
+
+  const { plugin, problems } = checkPlugin(shop, expected);
+
+  expect(problems).toEqual([]);
+  expect(plugin).toBe(shop);
+});
+
+test('an action that may happen only once needs a probe, and no other action may have one', () => {
+  const shop = {
+    kind: 'service',
+    id: 'shop',
+    title: 'Shop',
+    config: z.object({}),
+    actions: { look: perform, pay: perform },
+  };
+
+  const without = checkPlugin(shop, expected).problems;
+  const wrong = checkPlugin({ ...shop, probes: { look: perform, pay: perform } }, expected).problems;
+
+  expect(without).toEqual(['the action pay happens once, so it needs a probe that tells if it did']);
+  expect(wrong).toEqual(['there is a probe for look, which is not an action that happens once']);
+});
+
+test.each([
+  [null, 'plugin: Invalid input: expected object, received null'],
+  [{ id: 5 }, 'plugin.kind: Invalid input: expected string, received undefined'],
+])('what is not a plugin at all is refused with the reason: %j', (exported, problem) => {
+  expect(checkPlugin(exported, expected).problems).toContain(problem);
+});
+
+test('only services have keys in a backup section', () => {
+  const config = z.object({});
+  const actions = Object.fromEntries(Object.keys(kinds.notification.actions).map((name) => [name, perform]));
+  const bell = { kind: 'notification', id: 'bell', title: 'Bell', config, backup: config, actions };
+
+  const { problems } = checkPlugin(bell, { kind: 'notification', id: 'bell' });
+
+  expect(problems).toEqual(['plugin.backup: only service plugins have it']);
+});
