@@ -1,0 +1,31 @@
+/** Since when there has been no worker for a queue. */
+import type { Redis } from '#queue/connection.ts';
+import { stepQueueName, workerKindOf } from '#queue/names.ts';
+import { presentWorkers } from '#queue/presence.ts';
+import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
+
+export interface Absences {
+  /** Looks who is there. The answer tells how long (milliseconds) nobody has been there for a step, or null. */
+  look(): Promise<(step: PlannedStep | UndoStep) => number | null>;
+}
+
+/** Absence counts from the first look that found nobody: a controller that has just started accuses no host. */
+export function createAbsences(redis: Redis, now: () => Date): Absences {
+  const since = new Map<string, number>();
+  return {
+    async look() {
+      const present = new Set((await presentWorkers(redis)).map(({ kind, host }) => stepQueueName(kind, host)));
+      const at = now().getTime();
+      return ({ plugin, host }) => {
+        const queue = stepQueueName(workerKindOf(plugin.kind), host);
+        if (present.has(queue)) {
+          since.delete(queue);
+          return null;
+        }
+        const first = since.get(queue) ?? at;
+        since.set(queue, first);
+        return at - first;
+      };
+    },
+  };
+}

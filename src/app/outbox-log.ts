@@ -1,0 +1,15 @@
+/** The outbox read from the state file, beside a controller that may be writing. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '#app/settings.ts';
+import { readDatabase } from '#store/database.ts';
+import type { OutboxLog } from '#store/outbox.ts';
+import { createOutboxLog } from '#store/outbox.ts';
+
+/** Null when this machine has no state file. The caller disposes of it. */
+export function openOutboxLog({ config }: Settings): (OutboxLog & Disposable) | null {
+  const file = join(config.global.stateDir, 'state.db');
+  if (!existsSync(file)) return null;
+  const db = readDatabase(file);
+  return { ...createOutboxLog(db), [Symbol.dispose]: () => db[Symbol.dispose]() };
+}

@@ -1,0 +1,93 @@
+/** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
+import type { Config, ServiceConfig } from '#config/types.ts';
+import { AutopilotError } from '#kernel/errors.ts';
+import { derivedId } from '#kernel/ids.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import { nearest } from '#kernel/nearest.ts';
+import { archive } from '#sdk/kinds/archive.ts';
+import { destination } from '#sdk/kinds/destination.ts';
+import { service } from '#sdk/kinds/service.ts';
+import type { Plan, PluginRef } from '#sdk/plan.ts';
+import type { PlanContext, Workflow } from '#sdk/workflow.ts';
+import { handle } from '#sdk/workflow.ts';
+
+/** The services that a request names, or all that the workflow can be run on. */
+export function chosenServices(config: Config, request: { services: string[]; all: boolean }): ServiceConfig[] {
+  if (request.all) return config.services.filter(({ backup }) => backup !== null);
+  if (request.services.length === 0) {
+    throw new AutopilotError('HA_USAGE', 'no service is named', { next: 'Name one or more services, or say --all' });
+  }
+  return [...new Set(request.services)].map((name) => serviceNamed(config, name));
+}
+
+export function serviceNamed(config: Config, name: string): ServiceConfig {
+  const found = config.services.find((candidate) => candidate.name === name);
+  if (found !== undefined) return found;
+  const names = config.services.map((candidate) => candidate.name);
+  const guess = nearest(name, names);
+  throw new AutopilotError('HA_NOT_FOUND', `there is no service "${name}"`, {
+    next: `${guess === undefined ? '' : `Did you mean "${guess}"? `}There are: ${names.join(', ') || 'none yet'}`,
+  });
+}
+
+/**
+ * Makes the plan of one run. The same configuration, workflow, run id and input always give the same plan.
+ * @throws AutopilotError HA_USAGE for input that the workflow does not take, HA_CONFIG_INVALID for a missing section.
+ */
+export function makePlan(
+  config: Config,
+  workflow: Workflow,
+  request: { run: string; service: ServiceConfig; input: JsonObject },
+): Plan {
+  const input = workflow.input.strict().safeParse(request.input);
+  if (!input.success) {
+    const [issue] = input.error.issues;
+    throw new AutopilotError('HA_USAGE', `--input for ${workflow.name}: ${issue?.message ?? 'not accepted'}`, {
+      next: `It takes: ${Object.keys(workflow.input.shape).join(', ') || 'no input'}`,
+    });
+  }
+  const { service: target } = request;
+  return {
+    format: 1,
+    workflow: workflow.name,
+    service: target.name,
+    host: target.host,
+    changes: workflow.changes,
+    root: workflow.plan(contextOf(config, target, request.run), input.data),
+  };
+}
+
+function contextOf(config: Config, target: ServiceConfig, run: string): PlanContext {
+  const { backup } = target;
+  if (backup === null) {
+    throw new AutopilotError('HA_CONFIG_INVALID', `service "${target.name}" has no backup section`, {
+      next: `Add  backup: { paths: […] }  to it in ${config.file}`,
+    });
+  }
+  const place = { host: target.host, timeoutMs: backup.timeoutMs };
+  const ref = (
+    kind: PluginRef['kind'],
+    { name, type, config: own }: { name: string; type: string; config: JsonObject },
+  ) => ({
+    kind,
+    name,
+    type,
+    config: own,
+  });
+  const destinations = backup.destinations.map((name) => {
+    const found = config.destinations.find((candidate) => candidate.name === name);
+    if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
+    return handle(destination.actions, ref('destination', found), place);
+  });
+  return {
+    run: { id: run, restorePoint: restorePointOf(run) },
+    service: handle(service.actions, ref('service', target), place),
+    archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
+    backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
+  };
+}
+
+/** The id of the restore point that a run makes: derived, so that a second execution names the same. */
+function restorePointOf(run: string): string {
+  return derivedId('restore-point', run);
+}

@@ -1,0 +1,115 @@
+/** A run that has ended, as a message: what happened, what it means, what to do next. */
+import type { RunDetail, StepView } from '#engine/run.ts';
+import { derivedId, shortId } from '#kernel/ids.ts';
+import { localTime } from '#notify/local-time.ts';
+import type { Message } from '#sdk/kinds/notification.ts';
+
+/** What every message says of where it comes from. */
+export interface Origin {
+  homelab: string;
+  timezone: string;
+}
+
+/** @returns null when the end of this run is nothing to tell: it was cancelled by a person, or there was nothing to do. */
+export function runMessage(run: RunDetail, origin: Origin): Message | null {
+  const event = eventOf(run);
+  if (event === null) return null;
+  const at = run.finishedAt ?? run.requestedAt;
+  return {
+    id: derivedId('message', run.id, event),
+    event,
+    severity: event.endsWith('_success') ? 'info' : 'error',
+    title: `${run.workflow} ${run.service} ${WORDS[run.status]}`,
+    text: [...body(run), '', signature(run, at, origin)].join('\n'),
+    service: run.service,
+    host: run.host,
+    at,
+  };
+}
+
+/** Others of the same kind that were not sent are told with the next one that is. */
+export function withHeldBack(
+  message: Message,
+  { held, since }: { held: number; since: string | null },
+  zone: string,
+): Message {
+  if (held === 0) return message;
+  const from = since === null ? '' : ` since ${localTime(since, zone)}`;
+  const others = held === 1 ? '1 more of these was' : `${held} more of these were`;
+  return { ...message, text: `${message.text}\n(${others} held back${from}: see  homelab-autopilot notify log)` };
+}
+
+function eventOf({ workflow, status }: RunDetail): string | null {
+  switch (status) {
+    case 'succeeded':
+      return `${workflow}_success`;
+    case 'failed':
+    case 'rolled_back':
+      return `${workflow}_failed`;
+    case 'needs_attention':
+      return 'needs_attention';
+    case 'queued':
+    case 'running':
+    case 'skipped':
+    case 'cancelled':
+      return null;
+  }
+}
+
+const WORDS: Record<RunDetail['status'], string> = {
+  queued: 'waits',
+  running: 'is running',
+  succeeded: 'succeeded',
+  skipped: 'had nothing to do',
+  failed: 'failed',
+  rolled_back: 'failed and was rolled back',
+  cancelled: 'was cancelled',
+  needs_attention: 'needs attention',
+};
+
+function body(run: RunDetail): string[] {
+  if (run.status === 'succeeded') return success(run);
+  const failed = run.steps.filter(({ status }) => status === 'failed');
+  const reasons = failed.map(({ title, error }) => `Step "${title}": ${error ?? 'failed'}`);
+  const next = run.next ?? failed[0]?.next ?? null;
+  return [
+    meaning(run),
+    ...(reasons.length === 0 && run.reason !== null ? [run.reason] : reasons),
+    ...copies(run),
+    ...(next === null ? [] : [`Next: ${next}`]),
+  ];
+}
+
+function success(run: RunDetail): string[] {
+  const seal = run.steps.find(({ action }) => action === 'seal')?.summary ?? null;
+  return [
+    run.restorePoint === null ? 'Done.' : `Restore point ${run.restorePoint}.`,
+    ...(seal === null ? [] : [`Read back: ${seal}.`]),
+    ...copies(run),
+  ];
+}
+
+function copies(run: RunDetail): string[] {
+  const verified = run.steps.filter((step) => step.action === 'verifyCopy' && isDone(step));
+  // The steps of each destination carry its name.
+  const places = verified.map(({ name }) => name.replace(/^verify-/, ''));
+  return places.length === 0 ? [] : [`Complete and verified: the copy on ${places.join(' and on ')}.`];
+}
+
+function meaning(run: RunDetail): string {
+  const { service, status, steps } = run;
+  if (status === 'needs_attention') return 'It could not be put back: please look at it.';
+  const resumed = steps.some((step) => step.action === 'resume' && !step.undo && isDone(step));
+  const again = resumed ? `, and ${service} was started again` : '';
+  return status === 'rolled_back'
+    ? `What was changed is put back${again}.`
+    : `${service} itself is not changed${again}.`;
+}
+
+function isDone({ status }: StepView): boolean {
+  return status === 'succeeded' || status === 'reused';
+}
+
+function signature(run: RunDetail, at: string, { homelab, timezone }: Origin): string {
+  return `${homelab} · ${run.host} · run ${shortId(run.id)} · ${localTime(at, timezone)}`;
+}

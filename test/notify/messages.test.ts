@@ -1,0 +1,117 @@
+/** What a person is told: what happened, what it means, what to do next. */
+import { describe, expect, test } from 'vitest';
+import { nextTry } from '#notify/back-off.ts';
+import { digestOf } from '#notify/digest.ts';
+import { runMessage, withHeldBack } from '#notify/run-message.ts';
+import type { Message } from '#sdk/kinds/notification.ts';
+import { runDetail, stepView } from '#test/cli/scripted-controller.ts';
+
+const ORIGIN = { homelab: 'home', timezone: 'Europe/Berlin' };
+
+describe('a run that ended', () => {
+  test('as failed says why, what that means for the service, and what to do', () => {
+    const run = runDetail({
+      status: 'failed',
+      next: 'mount it, then  homelab-autopilot runs retry b7k2 --from copy-vault',
+      steps: [
+        stepView('resume'),
+        stepView('verify-usb', { action: 'verifyCopy' }),
+        stepView('copy-vault', { title: 'copy → vault', status: 'failed', error: '/mnt/vault is not a mount point' }),
+      ],
+    });
+
+    const message = runMessage(run, ORIGIN);
+
+    expect(message).toMatchObject({
+      event: 'backup_failed',
+      severity: 'error',
+      title: 'backup notes failed',
+      service: 'notes',
+      host: 'nas',
+    });
+    expect(message?.text).toBe(
+      [
+        'notes itself is not changed, and notes was started again.',
+        'Step "copy → vault": /mnt/vault is not a mount point',
+        'Complete and verified: the copy on usb.',
+        'Next: mount it, then  homelab-autopilot runs retry b7k2 --from copy-vault',
+        '',
+        'home · nas · run b7k2 · 2026-03-01 03:59:58 CET',
+      ].join('\n'),
+    );
+  });
+
+  test.each([
+    ['succeeded', 'backup_success', 'info'],
+    ['rolled_back', 'backup_failed', 'error'],
+    ['needs_attention', 'needs_attention', 'error'],
+  ] as const)('as %s is the event %s', (status, event, severity) => {
+    expect(runMessage(runDetail({ status }), ORIGIN)).toMatchObject({ event, severity });
+  });
+
+  test.each(['cancelled', 'skipped'] as const)('as %s is nothing to tell', (status) => {
+    expect(runMessage(runDetail({ status }), ORIGIN)).toBeNull();
+  });
+
+  test('is the same message however often it is made', () => {
+    const [first, second] = [1, 2].map(() => runMessage(runDetail({ status: 'failed' }), ORIGIN));
+
+    expect(first).toEqual(second);
+  });
+});
+
+describe('what was held back', () => {
+  const message = runMessage(runDetail({ status: 'failed' }), ORIGIN);
+
+  test('is counted in the next message that is sent', () => {
+    const told = message && withHeldBack(message, { held: 3, since: '2026-03-01T01:00:00.000Z' }, ORIGIN.timezone);
+
+    expect(told?.text).toContain('3 more of these were held back since 2026-03-01 02:00:00 CET');
+    expect(told?.id).toBe(message?.id);
+  });
+
+  test('is not mentioned when there was nothing', () => {
+    expect(message && withHeldBack(message, { held: 0, since: null }, ORIGIN.timezone)).toBe(message);
+  });
+});
+
+describe('a digest', () => {
+  const at = (minute: number, title: string, severity: Message['severity'] = 'info'): Message => {
+    const time = new Date(Date.UTC(2026, 2, 1, 1, minute)).toISOString();
+    return { id: `m${minute}`, event: 'backup_success', severity, title, text: 'long', at: time };
+  };
+
+  test('has a line for each thing that happened, counts repetitions, and is as severe as the worst of them', () => {
+    const digest = digestOf(
+      [at(1, 'a failed', 'error'), at(2, 'b succeeded'), at(3, 'a failed', 'error')],
+      'mail',
+      ORIGIN,
+    );
+
+    expect(digest).toMatchObject({ event: 'digest', severity: 'error', title: '3 messages from quiet hours' });
+    expect(digest.text.split('\n').slice(0, 2)).toEqual([
+      'a failed: 2 times, last 2026-03-01 02:03:00 CET',
+      'b succeeded (2026-03-01 02:02:00 CET)',
+    ]);
+  });
+
+  test('of a long night counts what it leaves out', () => {
+    const digest = digestOf(
+      Array.from({ length: 40 }, (_, i) => at(i, `s${i} failed`)),
+      'mail',
+      ORIGIN,
+    );
+
+    expect(digest.text).toContain('… and 15 more');
+  });
+});
+
+test('tries are further and further apart, at most an hour, and never sooner than the other side asked', () => {
+  const now = new Date(0);
+  const seconds = (failures: number, asked?: number) => nextTry(now, failures, asked).getTime() / 1_000;
+
+  expect([1, 2, 3, 10, 11, 400].map((failures) => seconds(failures))).toEqual([5, 10, 20, 2560, 3600, 3600]);
+  expect(seconds(1, 64_570)).toBe(64.57);
+  expect(seconds(5, 0)).toBe(1);
+  expect(seconds(1, Number.MAX_SAFE_INTEGER)).toBe(86_400);
+});
