@@ -1,0 +1,128 @@
+/** The rooms behind the command line, as it sees them. `rooms.ts` is the real thing, tests bring their own. */
+import type { Backups } from '#app/backup-types.ts';
+import type { TestResult } from '#app/channels.ts';
+import type { Settings } from '#app/settings.ts';
+import type { SupervisorEvents } from '#app/supervisor.ts';
+import type { ConfigIssue } from '#config/types.ts';
+import type { EnqueueRequest, Preview, RemoteController, RestorePointView, RunsQuery } from '#engine/requests.ts';
+import type { RunDetail, RunView } from '#engine/run.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
+import type { WorkerKind } from '#queue/names.ts';
+import type { KindName } from '#sdk/contract.ts';
+import type { OutboxLog } from '#store/outbox.ts';
+
+/** The state file, opened for reading while no controller answers. */
+export interface History extends Disposable {
+  runs(query: RunsQuery): RunView[];
+  run(id: string): RunDetail;
+  resolve(prefix: string): string;
+  restorePoints(service?: string): RestorePointView[];
+}
+
+/** What runs, once it runs. */
+export interface Running {
+  url: string | null;
+  pids: Record<string, number>;
+}
+
+export interface LongRun {
+  signal: AbortSignal;
+  onReady(running: Running): void;
+  events: SupervisorEvents;
+}
+
+export interface UpOptions extends LongRun {
+  port?: number;
+  ui: boolean;
+}
+
+export interface WorkerOptions extends LongRun {
+  host: string;
+  kinds: readonly WorkerKind[];
+}
+
+export interface ConfigCheck {
+  file: string;
+  errors: ConfigIssue[];
+  warnings: ConfigIssue[];
+}
+
+export interface ConfigRoom {
+  check(file: string | undefined): Promise<ConfigCheck>;
+  /** The configuration in effect, with `***` for secrets; as YAML too. */
+  show(file: string | undefined): Promise<{ effective: JsonObject; yaml: string }>;
+  /** @throws AutopilotError HA_NOT_FOUND with the nearest key. */
+  get(file: string | undefined, key: string): Promise<Json>;
+  schema(file: string | undefined): Promise<JsonObject>;
+}
+
+export interface PluginFinding {
+  kind: KindName;
+  id: string;
+  title: string;
+  file: string;
+  origin: 'built-in' | 'user';
+}
+
+export interface PluginsRoom {
+  /** `config` is the main file whose `plugins.d/` is looked at too; built-in plugins alone when there is none. */
+  list(file: string | undefined): Promise<{ plugins: PluginFinding[]; problems: { file: string; message: string }[] }>;
+  check(folder: string): Promise<{ plugins: PluginFinding[]; problems: { file: string; message: string }[] }>;
+  /** The files of a new plugin: path below the plugin folder → text. */
+  template(kind: string, name: string): Promise<Record<string, string>>;
+  /** The `plugins.d/` of the configuration. */
+  folder(file: string | undefined): Promise<string>;
+}
+
+/** A schedule of the configuration with its coming nominal instants. */
+export interface ScheduleView {
+  id: string;
+  workflow: string;
+  service: string;
+  cron: string;
+  timezone: string;
+  fires: Date[];
+}
+
+export type FindingStatus = 'ok' | 'warning' | 'broken';
+
+/** One line of `doctor`. */
+export interface Finding {
+  check: string;
+  status: FindingStatus;
+  detail: string;
+  /** What to do about it; null when nothing is to be done. */
+  next: string | null;
+}
+
+export interface ServiceState {
+  state: 'up' | 'down' | 'unknown';
+  version: string | null;
+  detail: string;
+}
+
+export interface Rooms {
+  loadSettings(options: { config?: string }): Promise<Settings>;
+  connectController(settings: Settings): Promise<RemoteController>;
+  openHistory(settings: Settings): Promise<History | null>;
+  /** @throws AutopilotError HA_NOT_FOUND with the nearest name, when the configuration has no such workflow or service. */
+  checkNames(settings: Settings, names: { workflow: string; services: readonly string[] }): Promise<void>;
+  /** The plan from the configuration alone, when no controller answers: without durations. */
+  previewOffline(settings: Settings, request: Omit<EnqueueRequest, 'id'>): Promise<Preview[]>;
+  up(settings: Settings, options: UpOptions): Promise<void>;
+  runWorker(settings: Settings, options: WorkerOptions): Promise<void>;
+  /** For a blank machine: no configuration, but the built-in plugins. */
+  bareSettings(): Promise<Settings>;
+  /** `destination`: look at this one alone, and not at the state file. A path is a destination of its own. */
+  openBackups(settings: Settings, options: { destination?: string; signal: AbortSignal }): Promise<Backups>;
+  config: ConfigRoom;
+  plugins: PluginsRoom;
+  doctor(options: { config?: string; signal: AbortSignal }): Promise<Finding[]>;
+  schedules(settings: Settings, coming: { from: Date; count: number }): Promise<ScheduleView[]>;
+  /** Sends a message now through one channel, or through all. @throws AutopilotError HA_NOT_FOUND with the nearest name. */
+  testChannels(settings: Settings, options: { name: string | undefined; signal: AbortSignal }): Promise<TestResult[]>;
+  /** Null when this machine has no state file. */
+  openOutboxLog(settings: Settings): Promise<(OutboxLog & Disposable) | null>;
+  /** Asks the service's own plugin, on this host; a service of another host is `unknown` here. */
+  serviceState(settings: Settings, service: string): Promise<ServiceState>;
+}

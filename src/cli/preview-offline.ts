@@ -1,0 +1,16 @@
+/** A plan from the configuration alone: a plan is a pure function, so nobody needs to be asked for it. */
+import { chosenServices, makePlan } from '#app/planning.ts';
+import type { Settings } from '#app/settings.ts';
+import { loadWorkflows, workflowNamed } from '#app/workflows.ts';
+import type { EnqueueRequest, Preview } from '#engine/requests.ts';
+import { derivedId } from '#kernel/ids.ts';
+import { hashJson } from '#kernel/json.ts';
+
+export async function previewOffline({ config }: Settings, request: Omit<EnqueueRequest, 'id'>): Promise<Preview[]> {
+  const workflow = workflowNamed(await loadWorkflows(), request.workflow);
+  return chosenServices(config, request).map((service) => {
+    const run = derivedId('preview', workflow.name, service.name);
+    const plan = makePlan(config, workflow, { run, service, input: request.input });
+    return { plan, planHash: hashJson(plan), lastDurations: {}, waitsFor: null };
+  });
+}

@@ -1,0 +1,45 @@
+/** Following a run where nothing can be redrawn: one line when a step starts, one when it ends. */
+
+import { printable } from '#cli/render/text.ts';
+import { clock } from '#cli/render/times.ts';
+import { between, duration } from '#cli/render/units.ts';
+import { ended } from '#cli/render/watched.ts';
+import type { RunDetail, StepView } from '#engine/run.ts';
+
+/** What was said of the steps of a run: step → its last told phase. */
+export type Said = ReadonlyMap<string, 'started' | 'ended'>;
+
+export interface PlainView {
+  zone: string;
+  /** Put before every line, to tell several runs apart. */
+  prefix: string;
+}
+
+/** @returns the lines for what is new in the run, and what has been said then. */
+export function news(run: RunDetail, said: Said, view: PlainView): { lines: string[]; said: Said } {
+  const told: { at: string; text: string }[] = [];
+  const now = new Map(said);
+  for (const step of run.steps) {
+    const phase = now.get(step.name);
+    if (phase === 'ended' || step.status === 'planned' || step.status === 'dispatched') continue;
+    if (phase === undefined && step.startedAt !== null && step.status !== 'reused') {
+      told.push({ at: step.startedAt, text: `${printable(step.title)}: started` });
+      now.set(step.name, 'started');
+    }
+    if (!ended(step)) continue;
+    told.push({ at: step.finishedAt ?? step.startedAt ?? run.requestedAt, text: ending(step) });
+    now.set(step.name, 'ended');
+  }
+  // Steps are looked at in the order of the plan, and told in the order in which things happened.
+  const lines = told.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return { lines: lines.map(({ at, text }) => `${clock(at, view.zone)}  ${view.prefix}${text}`), said: now };
+}
+
+function ending(step: StepView): string {
+  const title = printable(step.title);
+  const took = between(step.startedAt, step.finishedAt);
+  const time = took === null ? '' : ` ${step.status === 'failed' ? 'after' : 'in'} ${duration(took)}`;
+  if (step.status === 'failed') return `${title}: failed${time}: ${printable(step.error ?? 'no reason given')}`;
+  if (step.status === 'withdrawn') return `${title}: not begun`;
+  return `${title}: done${time}${step.summary === null ? '' : `: ${printable(step.summary)}`}`;
+}

@@ -1,0 +1,48 @@
+/** Services as a table. An empty column is never shown as good. */
+import type { Style } from '#cli/render/style.ts';
+import { printable, table } from '#cli/render/text.ts';
+import { type Moment, when, zoneName } from '#cli/render/times.ts';
+
+export interface ServiceRow {
+  name: string;
+  type: string;
+  host: string;
+  state: 'up' | 'down' | 'unknown';
+  version: string | null;
+  detail: string;
+  lastBackup: {
+    id: string;
+    createdAt: string;
+    verifiedAt: string | null;
+    copies: number;
+    verifiedCopies: number;
+  } | null;
+}
+
+const TINT = { up: 'good', down: 'bad', unknown: 'quiet' } as const;
+
+export function servicesTable(
+  rows: readonly ServiceRow[],
+  { moment, style }: { moment: Moment; style: Style },
+): string[] {
+  if (rows.length === 0) return ['No services. Add them under  services:  in the configuration.'];
+  const titles = ['SERVICE', 'STATE', 'VERSION', 'HOST', `LAST BACKUP (${zoneName(moment)})`, 'COPIES', ''];
+  return table(
+    titles.map((title) => ({ title })),
+    rows.map((row) => [
+      row.name,
+      style(TINT[row.state], row.state),
+      printable(row.version ?? '–'),
+      row.host,
+      row.lastBackup === null
+        ? style('warn', 'never')
+        : `${when(row.lastBackup.createdAt, moment)} ${mark(row.lastBackup)}`,
+      row.lastBackup === null ? '–' : `${row.lastBackup.verifiedCopies} of ${row.lastBackup.copies} verified`,
+      row.state === 'up' ? '' : printable(row.detail),
+    ]),
+  );
+}
+
+function mark({ verifiedAt }: NonNullable<ServiceRow['lastBackup']>): string {
+  return verifiedAt === null ? 'not verified' : '✔';
+}

@@ -1,0 +1,96 @@
+/** The real rooms. Each is imported when it is first needed: `--help` must not wait for any of them. */
+
+import type { ConfigRoom, PluginsRoom, Rooms } from '#cli/ports.ts';
+import type { CheckedConfig } from '#config/load.ts';
+
+const config: ConfigRoom = {
+  check,
+  async show(file) {
+    const [{ showConfig }, { effective }] = await Promise.all([import('#config/show.ts'), valid(file)]);
+    return { effective, yaml: showConfig(effective) };
+  },
+  async get(file, key) {
+    const [{ getKey }, { effective }] = await Promise.all([import('#config/show.ts'), valid(file)]);
+    return getKey(effective, key);
+  },
+  async schema(file) {
+    const { configJsonSchema } = await import('#config/json-schema.ts');
+    return configJsonSchema((await pluginsFor(file)).catalog);
+  },
+};
+
+const plugins: PluginsRoom = {
+  async list(file) {
+    const { list, problems } = await pluginsFor(file);
+    return { plugins: list, problems };
+  },
+  async check(folder) {
+    const { loadCatalog } = await import('#app/settings.ts');
+    const { list, problems } = await loadCatalog(folder);
+    return { plugins: list.filter(({ origin }) => origin === 'user'), problems };
+  },
+  async template(kind, name) {
+    const { pluginTemplate } = await import('#host/template.ts');
+    const { pluginFolders } = await import('#sdk/catalog.ts');
+    const known = Object.values(pluginFolders).find((candidate) => candidate === kind);
+    return known === undefined ? {} : pluginTemplate(known, name);
+  },
+  folder,
+};
+
+export const realRooms: Rooms = {
+  loadSettings: async (options) => (await import('#app/settings.ts')).loadSettings(options),
+  connectController: async (settings) => (await import('#app/connect.ts')).connectController(settings),
+  openHistory: async (settings) => (await import('#app/history.ts')).openHistory(settings),
+  async checkNames({ config }, names) {
+    const { loadWorkflows, workflowNamed } = await import('#app/workflows.ts');
+    const { serviceNamed } = await import('#app/planning.ts');
+    workflowNamed(await loadWorkflows(), names.workflow);
+    for (const name of names.services) serviceNamed(config, name);
+  },
+  previewOffline: async (settings, request) =>
+    (await import('#cli/preview-offline.ts')).previewOffline(settings, request),
+  up: async (settings, options) => (await import('#app/up.ts')).up(settings, options),
+  runWorker: async (settings, options) => (await import('#app/up.ts')).runWorker(settings, options),
+  bareSettings: async () => (await import('#app/bare-settings.ts')).bareSettings(),
+  openBackups: async (settings, options) => (await import('#app/backups.ts')).openBackups(settings, options),
+  config,
+  plugins,
+  doctor: async (options) => (await import('#cli/doctor/doctor.ts')).examine(options),
+  async schedules(settings, { from, count }) {
+    const { scheduleSpecs } = await import('#app/schedules.ts');
+    const { nextFires } = await import('#schedule/cron.ts');
+    return scheduleSpecs(settings.config).map((spec) => ({ ...spec, fires: nextFires(spec, from, count) }));
+  },
+  testChannels: async (settings, options) => (await import('#app/channels.ts')).testChannels(settings, options),
+  openOutboxLog: async (settings) => (await import('#app/outbox-log.ts')).openOutboxLog(settings),
+  serviceState: async (settings, service) => (await import('#app/service-state.ts')).serviceState(settings, service),
+};
+
+async function check(file: string | undefined): Promise<CheckedConfig> {
+  const { checkConfig } = await import('#config/load.ts');
+  const { catalog } = await pluginsFor(file);
+  return checkConfig({ file, env: process.env, cwd: process.cwd(), catalog });
+}
+
+/** @throws AutopilotError HA_CONFIG_INVALID: what is shown of a wrong configuration would be wrong as well. */
+async function valid(file: string | undefined): Promise<CheckedConfig> {
+  const checked = await check(file);
+  if (checked.errors.length === 0) return checked;
+  const { loadSettings } = await import('#app/settings.ts');
+  await loadSettings(file === undefined ? {} : { config: file });
+  return checked;
+}
+
+/** Plugins can be listed, checked and begun before there is a configuration. */
+async function folder(file: string | undefined): Promise<string> {
+  const { findConfigFile, pluginDirOf } = await import('#config/find.ts');
+  const found = findConfigFile({ file, env: process.env, cwd: process.cwd() });
+  const main = file === undefined ? await found.catch(() => ({ file: 'homelab-autopilot.yaml' })) : await found;
+  return pluginDirOf(main.file);
+}
+
+async function pluginsFor(file: string | undefined) {
+  const { loadCatalog } = await import('#app/settings.ts');
+  return loadCatalog(await folder(file));
+}
