@@ -1,0 +1,195 @@
+/** Kills a controller or a worker at every point that a run passes, one at a time, and looks whether the promises held. */
+import { existsSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RemoteController } from '#engine/requests.ts';
+import { isTerminal } from '#engine/run.ts';
+import { PASSAGES_FILE } from '#kernel/fault.ts';
+import { derivedId, newId } from '#kernel/ids.ts';
+import { pause, until } from '#kernel/wait.ts';
+import type { Passage, Program } from '#test/certify/passages.ts';
+import { passagesIn } from '#test/certify/passages.ts';
+import type { Scenario } from '#test/certify/scenarios.ts';
+import type { Lab, LabService } from '#test/chaos/lab.ts';
+import { openLab } from '#test/chaos/lab.ts';
+import { processesOf } from '#test/support/processes.ts';
+
+export interface Case {
+  scenario: Scenario;
+  passage: Passage;
+  victim: Program;
+}
+
+export interface Outcome extends Case {
+  /** False when this run did not pass the point so often: branches side by side are not the same each time. */
+  reached: boolean;
+  problems: string[];
+  /** From the request to the end. */
+  ms: number;
+}
+
+export interface Certificate {
+  outcomes: Outcome[];
+  /** Processes that were there when everything was stopped. */
+  leaked: string[];
+  seconds: number;
+}
+
+export interface CertifyWish {
+  scenarios: readonly Scenario[];
+  /** Homelabs that are used side by side. */
+  labs: number;
+  /** Takes every so-many-th case; the rest is left out. */
+  every: number;
+  /** Ends it early, in order; what was not tried out then is missing. */
+  signal: AbortSignal;
+  tell(line: string): void;
+}
+
+const ENDED_MS = 60_000;
+const HELD_MS = 20_000;
+
+/** Cases, and the runs that write down the passages, have a service each. */
+const SERVICES = 400;
+
+export async function certify(wish: CertifyWish): Promise<Certificate> {
+  const begun = Date.now();
+  const labs = await Promise.all(Array.from({ length: wish.labs }, () => openLab({ services: SERVICES })));
+  const leaked: string[] = [];
+  try {
+    const benches = labs.map((lab) => ({ lab, services: [...lab.services] }));
+    const [first] = benches;
+    if (first === undefined) throw new Error('no homelab was asked for');
+    const cases = (await listCases(first, wish.scenarios)).filter((_, index) => index % wish.every === 0);
+    wish.tell(`${cases.length} cases`);
+    const outcomes: Outcome[] = [];
+    const work = async (bench: Bench): Promise<void> => {
+      for (let next = cases.shift(); next !== undefined && !wish.signal.aborted; next = cases.shift()) {
+        const outcome = await tryOut(bench, next);
+        outcomes.push(outcome);
+        const verdict = outcome.problems.length === 0 ? 'right' : outcome.problems.join('; ');
+        wish.tell(`${describe(next)}: ${outcome.reached ? verdict : `not passed; ${verdict}`} (${outcome.ms} ms)`);
+      }
+    };
+    await Promise.all(benches.map(work));
+    return { outcomes, leaked, seconds: Math.round((Date.now() - begun) / 1000) };
+  } finally {
+    for (const lab of labs) {
+      await lab.stop();
+      leaked.push(...(await processesOf(lab.dir)).map(({ command }) => command));
+      await lab[Symbol.asyncDispose]();
+    }
+  }
+}
+
+export function describe({ scenario, passage, victim }: Case): string {
+  return `${scenario.name}: ${passage.point} #${passage.count}, ${victim} killed`;
+}
+
+interface Bench {
+  lab: Lab;
+  /** Those that no run has touched yet. */
+  services: LabService[];
+}
+
+async function listCases(bench: Bench, list: readonly Scenario[]): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (const scenario of list) {
+    // One before: what is written down then is what happens every night, with a set from the night before.
+    if (scenario.again) await performRun(bench, scenario, async () => undefined);
+    await writeFile(join(bench.lab.orders, PASSAGES_FILE), '');
+    const problems = await performRun(bench, scenario, async () => undefined);
+    if (problems.length > 0) throw new Error(`${scenario.name} fails with nobody killed: ${problems.join('; ')}`);
+    const passages = passagesIn(bench.lab.orders);
+    await rm(join(bench.lab.orders, PASSAGES_FILE));
+    for (const passage of passages) {
+      for (const victim of ['controller', 'service'] as const) cases.push({ scenario, passage, victim });
+    }
+  }
+  return cases;
+}
+
+/** The program that passes the point dies there; the other one dies while the first is held there. */
+async function tryOut(bench: Bench, tried: Case): Promise<Outcome> {
+  const { lab } = bench;
+  const { scenario, passage, victim } = tried;
+  const itself = passage.program === victim;
+  const begun = Date.now();
+  await writeFile(join(lab.orders, `${passage.point}~${itself ? 'die' : 'hold'}~${passage.count}`), '');
+  const problems = await performRun(bench, scenario, async (ended) => {
+    if (itself) return;
+    const held = join(lab.orders, `held~${passage.point}`);
+    await until(() => (existsSync(held) || ended.aborted ? true : undefined), { timeoutMs: HELD_MS });
+    // It may be starting just now, after the case before: then its death is waited for a little.
+    await until(() => (existsSync(held) && !killed(lab, victim) ? undefined : true), { timeoutMs: HELD_MS });
+    await rm(held, { force: true });
+  });
+  const left = await readdir(lab.orders);
+  for (const order of left) await rm(join(lab.orders, order));
+  return {
+    ...tried,
+    reached: !left.some((name) => name.startsWith(`${passage.point}~`)),
+    problems,
+    ms: Date.now() - begun,
+  };
+}
+
+function killed(lab: Lab, victim: Program): boolean {
+  const pid = lab.pids()[victim === 'controller' ? 'controller' : 'worker-0'];
+  try {
+    return pid !== undefined && process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
+
+/** Asks for one run, lets `meanwhile` happen, and waits for the end. @returns what is not as promised. */
+async function performRun(
+  { lab, services }: Bench,
+  scenario: Scenario,
+  meanwhile: (ended: AbortSignal) => Promise<void>,
+): Promise<string[]> {
+  const service = scenario.again ? services[0] : services.pop();
+  if (service === undefined) throw new Error('more cases than services');
+  const id = newId();
+  const run = derivedId('request', id, service.name);
+  const ended = new AbortController();
+  const mischief = meanwhile(ended.signal);
+  await request(lab, { id, service: service.name, scenario });
+  const status = await until(() => endOf(lab, run), { timeoutMs: ENDED_MS, everyMs: 25 });
+  ended.abort();
+  await mischief;
+  const problems: string[] = [];
+  if (status === undefined) problems.push('it did not end');
+  else if (status !== scenario.status) problems.push(`it ended as ${status}`);
+  await allUp(lab);
+  return [...problems, ...scenario.problems(lab, service, run)];
+}
+
+function endOf(lab: Lab, run: string): string | undefined {
+  using history = lab.history();
+  const status = history?.run(run).status;
+  return status !== undefined && isTerminal(status) ? status : undefined;
+}
+
+async function request(lab: Lab, what: { id: string; service: string; scenario: Scenario }): Promise<void> {
+  const { workflow, input } = what.scenario;
+  for (;;) {
+    let controller: RemoteController | undefined;
+    try {
+      controller = await lab.connect();
+      await controller.enqueue({ id: what.id, workflow, services: [what.service], all: false, input });
+      return;
+    } catch {
+      await pause(50);
+    } finally {
+      await controller?.[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/** The supervisor has put every process back. */
+async function allUp(lab: Lab): Promise<void> {
+  const alive = () => Object.values(lab.pids()).every((pid) => existsSync(`/proc/${pid}`)) || undefined;
+  await until(alive, { timeoutMs: HELD_MS });
+}

@@ -1,0 +1,121 @@
+/** What is certified: every workflow of the folder, and the drill with its undo steps. A new workflow is covered by being there. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TerminalStatus } from '#engine/run.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import type { Lab, LabService } from '#test/chaos/lab.ts';
+import { FIRST_CONTENT, files, ledgerOf } from '#test/fixtures/drill/world.ts';
+import { root } from '#test/support/sources.ts';
+
+export interface Scenario {
+  name: string;
+  workflow: string;
+  input: JsonObject;
+  /** The one right terminal status, whatever is killed on the way. */
+  status: TerminalStatus;
+  /** One service for all runs, so that each finds what the one before has left; otherwise a new one each time. */
+  again: boolean;
+  /** What is wrong with the world after the run; empty when all is well. */
+  problems(lab: Lab, service: LabService, run: string): string[];
+}
+
+/** Workflows that need an input of their own to be run. */
+const INPUTS: Readonly<Record<string, JsonObject>> = {};
+
+/** The names of the workflows, from the names of their files. */
+function workflowNames(): string[] {
+  return readdirSync(join(root, 'workflows'))
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.replace(/\.ts$/, ''))
+    .toSorted();
+}
+
+export function scenarios(): Scenario[] {
+  const ours = workflowNames().map(
+    (workflow): Scenario => ({
+      name: workflow,
+      workflow,
+      input: INPUTS[workflow] ?? {},
+      status: 'succeeded',
+      again: true,
+      problems: (lab, service) => [
+        ...serviceProblems(service, FIRST_CONTENT),
+        ...leftovers(lab, service),
+        ...setProblems(lab, service),
+      ],
+    }),
+  );
+  return [
+    ...ours,
+    {
+      name: 'drill',
+      workflow: 'drill',
+      input: {},
+      status: 'succeeded',
+      again: false,
+      problems: (lab, service, run) => [
+        ...serviceProblems(service, run, run),
+        ...leftovers(lab, service),
+        ...hookProblems(service, 1),
+      ],
+    },
+    {
+      name: 'drill that fails at its last step',
+      workflow: 'drill',
+      input: { fail: 'last' },
+      status: 'rolled_back',
+      again: false,
+      problems: (lab, service) => [
+        ...serviceProblems(service, FIRST_CONTENT),
+        ...leftovers(lab, service),
+        ...hookProblems(service, 1),
+      ],
+    },
+  ];
+}
+
+/** Up, content wholly old or wholly new, the marks of a run that succeeded, nothing else; never two at work at once. */
+function serviceProblems({ folder }: LabService, wanted: string, succeeded?: string): string[] {
+  const problems: string[] = [];
+  const content = readFileSync(files.content(folder), 'utf8');
+  if (content !== wanted) problems.push(`the content is "${content}", not "${wanted}"`);
+  const sides = succeeded === undefined ? [] : [`side-a.${succeeded}`, `side-b.${succeeded}`];
+  const expected = new Set(['content', 'ledger', 'busy', ...sides]);
+  const names = new Set(readdirSync(folder));
+  for (const name of names) {
+    if (name === 'stopped') problems.push('the service is down');
+    else if (!expected.has(name)) problems.push(`left over: ${name}`);
+  }
+  for (const side of sides) if (!names.has(side)) problems.push(`missing: ${side}`);
+  for (const { step, note, what } of ledgerOf(folder)) {
+    if (what === 'overlap') problems.push(`${step} began while another was at work: ${note}`);
+  }
+  return problems;
+}
+
+function hookProblems({ folder }: LabService, wanted: number): string[] {
+  const count = ledgerOf(folder).filter(({ what }) => what === 'hook').length;
+  return count === wanted ? [] : [`the hook ran ${count} times`];
+}
+
+const below = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
+
+/** Nothing is left in staging or scratch, nor a half copy at the destination. */
+function leftovers(lab: Lab, { name }: LabService): string[] {
+  const half = below(join(lab.dir, 'usb', name)).filter((set) => set.startsWith('.'));
+  const left = [...below(join(lab.stateDir, 'backups', 'staging')), ...below(join(lab.stateDir, 'scratch')), ...half];
+  return left.map((path) => `left over: ${path}`);
+}
+
+/** Retention keeps the newest set alone, and all of it is as its checksums say. */
+function setProblems(lab: Lab, { name }: LabService): string[] {
+  const folder = join(lab.dir, 'usb', name);
+  const sets = below(folder);
+  const damaged = sets.filter((set) => {
+    const options = { cwd: join(folder, set), stdio: 'ignore' } as const;
+    return spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], options).status !== 0;
+  });
+  const count = sets.length === 1 ? [] : [`${sets.length} sets are there, not 1`];
+  return [...count, ...damaged.map((set) => `damaged: ${set}`)];
+}

@@ -1,0 +1,171 @@
+/** A whole homelab in a temporary folder: real processes, supervised as `up` supervises them, and hands on each of them. */
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connectController } from '#app/connect.ts';
+import { openHistory } from '#app/history.ts';
+import type { Settings } from '#app/settings.ts';
+import { loadSettings } from '#app/settings.ts';
+import { spawnWorker } from '#app/spawn-worker.ts';
+import type { ProcessSpec, Supervised } from '#app/supervisor.ts';
+import { supervise } from '#app/supervisor.ts';
+import type { RemoteController } from '#engine/requests.ts';
+import { managedSocket, startManagedRedis } from '#queue/managed-redis.ts';
+import type { History } from '#store/history.ts';
+import type { Proxy } from '#test/chaos/proxy.ts';
+import { openProxy } from '#test/chaos/proxy.ts';
+import { FIRST_CONTENT, files } from '#test/fixtures/drill/world.ts';
+import { root } from '#test/support/sources.ts';
+import { tempDir } from '#test/support/tmp.ts';
+
+export interface LabService {
+  name: string;
+  host: string;
+  folder: string;
+}
+
+export interface LabWish {
+  services: number;
+  /** One worker process for each entry; a host named twice has two. */
+  workers?: readonly string[];
+  /** Lines of YAML added to the configuration. */
+  more?: string;
+  /** Where the state and the services live; default: in the temporary folder. */
+  stateDir?: string;
+  worldDir?: string;
+}
+
+export interface Lab extends AsyncDisposable {
+  dir: string;
+  stateDir: string;
+  /** Where orders for fault points are put. */
+  orders: string;
+  services: readonly LabService[];
+  settings: Settings;
+  /** Between the workers and Redis. */
+  proxy: Proxy;
+  pids(): Record<string, number>;
+  /** Opened anew at each call: a history file may be exchanged. */
+  history(): (History & Disposable) | null;
+  connect(): Promise<RemoteController>;
+  deaths: { name: string; how: string; at: number; pid: number | undefined }[];
+  /** Ends all processes in order, as `up` does when it is told to stop. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+const DRILL = join(root, 'test', 'fixtures', 'drill');
+
+export async function openLab(wish: LabWish): Promise<Lab> {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await tempDir()).path;
+  const stateDir = wish.stateDir ?? join(dir, 's');
+  const services = await makeServices(wish, wish.worldDir ?? join(dir, 'world'));
+  const orders = join(dir, 'orders');
+  await mkdir(orders);
+  await mkdir(join(dir, 'usb'));
+  await symlink(join(DRILL, 'plugins.d'), join(dir, 'plugins.d'));
+  const proxy = stack.use(await openProxy(managedSocket(stateDir)));
+  const text = configuration({ dir, stateDir, services, more: wish.more ?? '' });
+  const config = await writeConfig(join(dir, 'lab.yaml'), text);
+  const workerConfig = await writeConfig(
+    join(dir, 'lab-worker.yaml'),
+    `${text}redis: { url: "redis://127.0.0.1:${proxy.port}" }\n`,
+  );
+  const settings = await loadSettings({ config });
+  const deaths: Lab['deaths'] = [];
+  const env = { HOMELAB_AUTOPILOT_FAULTS: orders, HOMELAB_AUTOPILOT_WORKFLOWS: join(DRILL, 'workflows') };
+  let supervised: Supervised | undefined;
+  const pids = () => supervised?.pids() ?? {};
+  const start = async () => {
+    supervised = await supervise(processes({ stateDir, config, workerConfig, env, workers: wish.workers ?? ['nas'] }), {
+      onDeath: ({ name, how }) => deaths.push({ name, how, at: Date.now(), pid: pids()[name] }),
+      onRestart: () => undefined,
+      // Here every death is ours: a pause that grows would only make the drill longer.
+      pausesMs: [100],
+    });
+  };
+  const stop = async () => {
+    await supervised?.[Symbol.asyncDispose]();
+    supervised = undefined;
+  };
+  stack.defer(stop);
+  await start();
+  const owned = stack.move();
+  return {
+    dir,
+    stateDir,
+    orders,
+    services,
+    settings,
+    proxy,
+    deaths,
+    pids,
+    history: () => openHistory(settings),
+    connect: () => connectController(settings),
+    stop,
+    start,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function makeServices({ services, workers = ['nas'] }: LabWish, world: string): Promise<LabService[]> {
+  const hosts = [...new Set(workers)];
+  const made = Array.from({ length: services }, (_, index) => ({
+    name: `s${index}`,
+    host: hosts[index % hosts.length] ?? 'nas',
+    folder: join(world, `s${index}`),
+  }));
+  for (const { folder } of made) {
+    await mkdir(folder, { recursive: true });
+    await writeFile(files.content(folder), FIRST_CONTENT);
+  }
+  return made;
+}
+
+async function writeConfig(file: string, text: string): Promise<string> {
+  await writeFile(file, text, { mode: 0o600 });
+  return file;
+}
+
+function configuration(lab: { dir: string; stateDir: string; services: readonly LabService[]; more: string }): string {
+  const hosts = [...new Set(['nas', ...lab.services.map(({ host }) => host)])];
+  return [
+    'version: 1',
+    `global: { host: nas, state_dir: ${lab.stateDir}, log_dir: ${join(lab.dir, 'log')}, log_level: warn, timeout: 60s,`,
+    '  priority: { nice: 0, ionice: none }, parallelism: { backups: 64 } }',
+    `hosts: { ${hosts.map((host) => `${host}: {}`).join(', ')} }`,
+    `destinations: { usb: { type: local, path: ${join(lab.dir, 'usb')} } }`,
+    'backup: { destinations: [usb], retention: { keep_last: 1, min_keep: 1 } }',
+    'services:',
+    ...lab.services.map(
+      ({ name, host, folder }) => `  - { name: ${name}, type: ledger, host: ${host}, folder: ${folder}, backup: {} }`,
+    ),
+    lab.more,
+    '',
+  ].join('\n');
+}
+
+interface ProcessPlan {
+  stateDir: string;
+  config: string;
+  workerConfig: string;
+  env: Record<string, string>;
+  workers: readonly string[];
+}
+
+function processes({ stateDir, config, workerConfig, env, workers }: ProcessPlan): ProcessSpec[] {
+  const worker = (host: string, index: number): ProcessSpec => ({
+    name: `worker-${index}`,
+    graceMs: 25_000,
+    start: async () => (await spawnWorker({ name: 'service', config: workerConfig, host, env })).child,
+  });
+  return [
+    { name: 'redis', graceMs: 20_000, start: async () => (await startManagedRedis(stateDir)).child },
+    {
+      name: 'controller',
+      graceMs: 25_000,
+      start: async () => (await spawnWorker({ name: 'controller', config, host: 'nas', env })).child,
+    },
+    ...workers.map(worker),
+  ];
+}
