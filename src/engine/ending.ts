@@ -2,7 +2,7 @@
 import type { Ending } from '#engine/ports.ts';
 import type { Run, TerminalStatus } from '#engine/run.ts';
 import { shortId } from '#kernel/ids.ts';
-import { planSteps } from '#sdk/plan.ts';
+import { planSteps, undoSteps } from '#sdk/plan.ts';
 
 /** @param end the decision: a terminal status, and the key of the step that led to it. */
 export function endingOf(run: Run, end: { status: TerminalStatus; because: string | null }): Ending {
@@ -28,9 +28,6 @@ export function endingOf(run: Run, end: { status: TerminalStatus; because: strin
 }
 
 function titleOf(run: Run, key: string): string {
-  for (const step of planSteps(run.plan.root)) {
-    if (step.key === key) return step.title;
-    if (step.undo?.key === key) return step.undo.title;
-  }
-  return key;
+  const { root } = run.plan;
+  return [...planSteps(root), ...undoSteps(root)].find((step) => step.key === key)?.title ?? key;
 }

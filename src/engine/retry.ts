@@ -15,38 +15,54 @@ export function reusable(root: PlanNode, states: StepStates, from: string | null
   const start = from ?? firstFailed(root, states);
   const step = planSteps(root).find(({ key }) => key === start);
   if (step === undefined) throw unknownStep(root, start);
-  const keys = before(root, start).steps.filter(({ key, undo }) => {
+  const keys = before(root, { start, states }).steps.filter(({ key, undo }) => {
     const undone = undo !== null && states.has(undo.key);
     return states.get(key)?.status === 'succeeded' && !undone;
   });
   return { from: start, keys: keys.map(({ key }) => key) };
 }
 
+interface Beginning {
+  start: string;
+  states: StepStates;
+}
+
+interface Before {
+  steps: PlannedStep[];
+  found: boolean;
+}
+
 /** The steps whose place is before `start`, or beside it in another branch, and that may stand as they are. */
-function before(node: PlanNode, start: string): { steps: PlannedStep[]; found: boolean } {
+function before(node: PlanNode, at: Beginning): Before {
   switch (node.type) {
     case 'step':
-      return node.step.key === start ? { steps: [], found: true } : { steps: [node.step], found: false };
+      return node.step.key === at.start ? { steps: [], found: true } : { steps: [node.step], found: false };
     case 'sequence':
-      return beforeInSequence(node.nodes, start);
+      return beforeInSequence(node.nodes, at);
     case 'parallel': {
-      const branches = node.nodes.map((branch) => before(branch, start));
+      const branches = node.nodes.map((branch) => before(branch, at));
       return { steps: branches.flatMap(({ steps }) => steps), found: branches.some(({ found }) => found) };
     }
     case 'guard': {
-      const body = before(node.body, start);
+      const body = before(node.body, at);
       if (body.found) return { steps: node.restart ? [] : body.steps, found: true };
-      const release = node.finally.findIndex(({ key }) => key === start);
+      const release = node.finally.findIndex(({ key }) => key === at.start);
       if (release === -1) return { steps: [...body.steps, ...node.finally], found: false };
       return { steps: node.restart ? [] : body.steps, found: true };
+    }
+    case 'reversible': {
+      const { steps, found } = before(node.body, at);
+      // It was put back as a whole, or would be: half of a change is nothing to build on.
+      const stands = !found && !node.undo.some(({ key }) => at.states.has(key));
+      return { steps: stands ? steps : [], found };
     }
   }
 }
 
-function beforeInSequence(nodes: readonly PlanNode[], start: string): { steps: PlannedStep[]; found: boolean } {
+function beforeInSequence(nodes: readonly PlanNode[], at: Beginning): Before {
   const steps: PlannedStep[] = [];
   for (const node of nodes) {
-    const part = before(node, start);
+    const part = before(node, at);
     steps.push(...part.steps);
     if (part.found) return { steps, found: true };
   }

@@ -4,7 +4,7 @@ import type { Actions, InputOf, KindName, OutputOf } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination } from '#sdk/kinds/destination.ts';
 import type { service } from '#sdk/kinds/service.ts';
-import type { PlanNode, PlannedStep, PluginRef, RetryPolicy } from '#sdk/plan.ts';
+import type { PlanNode, PlannedStep, PluginRef, RetryPolicy, UndoStep } from '#sdk/plan.ts';
 import type { Retention } from '#sdk/retention.ts';
 
 export interface StepOptions {
@@ -18,6 +18,8 @@ export interface StepOptions {
   undo?: StepNode;
   /** A true-or-false field of the output; when it is false the run ends as `skipped`. */
   stopUnless?: string;
+  /** A true-or-false field of the output; when it is false the step has failed, and its summary is the reason. */
+  failUnless?: string;
   /** Instances that the action calls. */
   uses?: readonly { readonly ref: PluginRef }[];
 }
@@ -82,6 +84,14 @@ export function tidied(body: PlanNode, ...steps: StepNode[]): PlanNode {
 }
 
 /**
+ * A change as a whole: when the run fails after it began, `way back` puts it back, step by step in this order. Without
+ * any step nothing here may put it back, and a failure calls a person.
+ */
+export function reversible(body: PlanNode, ...wayBack: StepNode[]): PlanNode {
+  return { type: 'reversible', body, undo: wayBack.map((node) => asUndo(node)) };
+}
+
+/**
  * The output of an earlier step as input of a later one. The value is not known while planning: it stands in the plan
  * as a reference, and is filled in when the later step is dispatched.
  */
@@ -128,6 +138,7 @@ export function handle<A extends Actions>(
         effect,
         timeoutMs: options.timeoutMs ?? place.timeoutMs,
         retry: { ...DEFAULT_RETRY[effect], ...options.retry },
+        failUnless: options.failUnless ?? null,
       };
       return {
         type: 'step',
@@ -143,9 +154,14 @@ export function persistent(node: StepNode): StepNode {
 }
 
 function undoStep(key: string, node: StepNode | undefined): PlannedStep['undo'] {
-  if (node === undefined) return null;
-  const { undo: _undo, stopUnless: _stopUnless, ...step } = persistent(node).step;
-  return { ...step, key: `undo-${key}` };
+  return node === undefined ? null : { ...asUndo(node), key: `undo-${key}` };
+}
+
+/** A check is not tried again for long: it has waited for its verdict already. */
+function asUndo(node: StepNode): UndoStep {
+  const { step } = node.step.failUnless === null ? persistent(node) : node;
+  const { undo: _undo, stopUnless: _stopUnless, ...rest } = step;
+  return { ...rest, key: `undo-${step.key}` };
 }
 
 function known(actions: Actions, name: string, kind: KindName): Actions[string] {
