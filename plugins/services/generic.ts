@@ -91,6 +91,11 @@ export const plugin = service.define({
     async validate(tools, timing) {
       return runProbes(tools, tools.config.validate, timing);
     },
+
+    /** What such a program runs is not made of images. */
+    async versions() {
+      return { images: [] };
+    },
   },
 });
 

@@ -29,6 +29,15 @@ export function action<I extends z.ZodType, O extends z.ZodType>(
   return { effect, title, ...shape, optional: false };
 }
 
+/** Declares an action that a plugin may leave out: what it does makes no sense for every system of the kind. */
+export function optionalAction<I extends z.ZodType, O extends z.ZodType>(
+  effect: Effect,
+  title: string,
+  shape: { input: I; output: O },
+): Action<I, O> & { optional: true } {
+  return { effect, title, ...shape, optional: true };
+}
+
 export type KindName = 'hypervisor' | 'service' | 'destination' | 'notification' | 'archive';
 export type Actions = Record<string, Action>;
 

@@ -6,6 +6,7 @@ import { coverageOf } from './coverage.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
 import { quiesce, resume, wantedServices } from './rest.ts';
 import { judge, watchProject } from './verdict.ts';
+import { versions } from './versions.ts';
 
 export const plugin = service.define({
   id: 'docker-compose',
@@ -40,6 +41,7 @@ export const plugin = service.define({
 
     quiesce,
     resume,
+    versions,
 
     async validate(tools, timing) {
       return watchProject(tools, async () => (await findProject(tools))?.containers ?? [], timing);

@@ -1,6 +1,6 @@
 /** The service kind: a program that a homelab runs, with data worth keeping. */
 import { z } from 'zod';
-import { action, kind } from '#sdk/contract.ts';
+import { action, kind, optionalAction } from '#sdk/contract.ts';
 import { ProbeResult } from '#sdk/probes.ts';
 
 /** One tree to put into a backup set. */
@@ -9,6 +9,16 @@ export const Source = z.object({
   exclude: z.array(z.string()).default([]).describe('Globs, relative to the path, of what is left out'),
 });
 export type Source = z.output<typeof Source>;
+
+/** One image that the service runs now. */
+export const RunningImage = z.object({
+  name: z.string().min(1).describe('The part of the service that runs it, such as a Compose service'),
+  reference: z.string().min(1).describe('The image as it was written: nginx:1.2'),
+  digest: z.string().nullable().describe('Digest under which its registry knows it; null when it came from none'),
+  imageId: z.string().nullable().describe("The engine's own id of it"),
+  platform: z.string().nullable().describe('os/architecture[/variant] of it: linux/arm64/v8'),
+});
+export type RunningImage = z.output<typeof RunningImage>;
 
 export const service = kind('service', 'A program with data worth keeping', {
   inspect: action('read', 'Tells the version and whether the service is up', {
@@ -39,5 +49,9 @@ export const service = kind('service', 'A program with data worth keeping', {
       stableForMs: z.number().int().nonnegative().default(0).describe('How long they must then stay good'),
     }),
     output: z.object({ healthy: z.boolean(), summary: z.string(), probes: z.array(ProbeResult) }),
+  }),
+  versions: optionalAction('read', 'Lists the images that the service runs now, so that newer ones can be looked for', {
+    input: z.object({}),
+    output: z.object({ images: z.array(RunningImage) }),
   }),
 });
