@@ -1,5 +1,6 @@
 /** What the author of a workflow writes with. A workflow is a pure function from facts to a plan. */
 import type { z } from 'zod';
+import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination } from '#sdk/kinds/destination.ts';
@@ -30,13 +31,15 @@ export type StepNode = Extract<PlanNode, { type: 'step' }>;
 export interface Handle<A extends Actions> {
   readonly name: string;
   readonly ref: PluginRef;
+  /** Whether its plugin has the action: an optional one is asked for before it is planned. */
+  can(action: keyof A & string): boolean;
   do<K extends keyof A & string>(action: K, input: InputOf<A[K]>, options?: StepOptions): StepNode;
 }
 
 /** The facts that a plan is made from. Nothing else may flow into it: no clock, no files, no chance. */
 export interface PlanContext {
-  /** `restorePoint` is the id of the backup set that this run makes, if it makes one. */
-  run: { id: string; restorePoint: string };
+  /** `restorePoint` is the id of the backup set that this run makes, `replaced` of the one with what it replaces. */
+  run: { id: string; restorePoint: string; replaced: string };
   service: Handle<(typeof service)['actions']>;
   archive: Handle<(typeof archive)['actions']>;
   backup: {
@@ -45,6 +48,24 @@ export interface PlanContext {
     compression: z.output<typeof Compression>;
     timeoutMs: number;
   };
+  change: ChangeFacts;
+  /** The service's backups that the history knows, newest first. */
+  restorePoints: readonly { id: string; createdAt: string }[];
+}
+
+/** What the configuration says of updates and of the way back. */
+export interface ChangeFacts {
+  /** How the new version is judged, and the old one after a rollback. */
+  gate: { timeoutMs: number; stableForMs: number };
+  rollback: {
+    /** `auto`: by itself; `ask`: a person is called instead. */
+    mode: 'auto' | 'ask';
+    image: boolean;
+    config: boolean;
+    data: boolean;
+  };
+  /** The `update:` section, as far as it speaks of versions. */
+  policy: JsonObject;
 }
 
 export interface Workflow<S extends z.ZodObject = z.ZodObject> {
@@ -118,11 +139,12 @@ const PERSISTENT_RETRY: RetryPolicy = { attempts: 12, backoffMs: 1_000, maxBacko
 export function handle<A extends Actions>(
   actions: A,
   ref: PluginRef,
-  place: { host: string; timeoutMs: number },
+  place: { host: string; timeoutMs: number; lacks?: ReadonlySet<string> },
 ): Handle<A> {
   return {
     name: ref.name,
     ref,
+    can: (action) => action in actions && place.lacks?.has(action) !== true,
     do(action, input, options = {}) {
       const key = options.key ?? kebab(action);
       const { effect } = known(actions, action, ref.kind);

@@ -169,6 +169,7 @@ function restorePointView(db: Database, row: ReturnType<typeof RestorePointRow.p
     files: row.files,
     verifiedAt: row.verified_at,
     pinned: row.pinned === 1,
+    purpose: row.purpose,
     copies: copies.map((copy) => {
       const { verified_at: verifiedAt, ...rest } = CopyRow.parse(copy);
       return { ...rest, verifiedAt };
