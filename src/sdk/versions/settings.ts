@@ -1,0 +1,53 @@
+/** What the check of versions goes by, and what it finds: both cross the queue between hosts. */
+import { z } from 'zod';
+import { REASONS } from '#sdk/registry/answer.ts';
+import { RegistrySettings } from '#sdk/registry/settings.ts';
+import { TagFilter } from '#sdk/versions/filter.ts';
+
+export const POLICIES = ['digest', 'patch', 'minor', 'major', 'manual'] as const;
+export type Policy = (typeof POLICIES)[number];
+
+/** What a person has decided of a version. The newest word on it counts. */
+export const Decision = z.object({
+  service: z.string(),
+  /** The part of the service that runs the image; null: whichever. */
+  image: z.string().nullable(),
+  decision: z.enum(['skip', 'pin', 'approve']),
+  /** A tag, or a digest where the tag itself moves. */
+  version: z.string(),
+  at: z.iso.datetime(),
+});
+export type Decision = z.output<typeof Decision>;
+
+export const CheckSettings = z.object({
+  policy: z.enum(POLICIES),
+  minAgeMs: z.int().nonnegative().describe('How old a version must be'),
+  /** For all images, or by the part of the service that runs it. */
+  tags: z.union([TagFilter, z.record(z.string(), TagFilter)]).nullable(),
+  registries: z.record(z.string(), RegistrySettings),
+  decisions: z.array(Decision),
+});
+export type CheckSettings = z.output<typeof CheckSettings>;
+
+export const ImageVerdict = z.object({
+  name: z.string(),
+  reference: z.string(),
+  current: z.object({ tag: z.string().nullable(), digest: z.string().nullable() }),
+  /** `held`: there is something newer, and a reason not to take it now. `unknown`: nobody can say. */
+  kind: z.enum(['up_to_date', 'available', 'held', 'unknown']),
+  to: z
+    .object({
+      tag: z.string(),
+      /** Null where it was not asked for, because the version is held whatever it is. */
+      digest: z.string().nullable(),
+      createdAt: z.string().nullable(),
+      level: z.enum(['digest', 'patch', 'minor', 'major']),
+    })
+    .nullable(),
+  why: z.string(),
+  /** Held by its age alone: from when on it is not. */
+  readyAt: z.string().nullable(),
+  /** Why it is `unknown`. */
+  reason: z.enum([...REASONS, 'invalid_name', 'no_digest']).nullable(),
+});
+export type ImageVerdict = z.output<typeof ImageVerdict>;
