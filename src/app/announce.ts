@@ -2,7 +2,7 @@
 import type { Config } from '#config/types.ts';
 import type { RunDetail } from '#engine/run.ts';
 import { decide } from '#notify/decide.ts';
-import { runMessage, withHeldBack } from '#notify/run-message.ts';
+import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
 import type { Outbox } from '#store/outbox.ts';
 
 export interface AnnouncePorts {
@@ -17,14 +17,18 @@ export function announceRun(id: string, { config, history, outbox }: AnnouncePor
   if (notifications.routes.length === 0) return;
   const run = history.run(id);
   const { timezone } = global;
-  const message = runMessage(run, { homelab: global.name, timezone });
-  if (message === null) return;
-  const { event, service } = message;
   const policy = { ...notifications, timezone };
-  const recent = (channel: string) => outbox.recent({ channel, event, service });
-  for (const verdict of decide({ event, service: run.service, at: now }, policy, recent)) {
-    const { channel, as: status } = verdict;
-    const told = status === 'waiting' ? withHeldBack(message, verdict, timezone) : message;
-    outbox.add({ channel, status, message: told, dueAt: status === 'held' ? now : verdict.dueAt });
+  const told = new Set<string>();
+  for (const event of eventsOf(run)) {
+    const message = runMessage(run, event, { homelab: global.name, timezone });
+    const recent = (channel: string) => outbox.recent({ channel, event, service: run.service });
+    for (const verdict of decide({ event, service: run.service, at: now }, policy, recent)) {
+      const { channel, as: status } = verdict;
+      // One run is told once to each channel, by the event that says most.
+      if (told.has(channel)) continue;
+      told.add(channel);
+      const text = status === 'waiting' ? withHeldBack(message, verdict, timezone) : message;
+      outbox.add({ channel, status, message: text, dueAt: status === 'held' ? now : verdict.dueAt });
+    }
   }
 }

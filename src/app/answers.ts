@@ -1,6 +1,6 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
-import { chosenServices, makePlan } from '#app/planning.ts';
+import { chosenServices, makePlan, type Planner } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import type { Workflows } from '#app/workflows.ts';
 import { workflowNamed } from '#app/workflows.ts';
@@ -95,7 +95,7 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
   // All plans are made before the first run is accepted: a bad request changes nothing.
   const planned = chosenServices(ports.settings.config, request).map((service) => {
     const run = derivedId('request', request.id, service.name);
-    return { run, plan: makePlan(ports.settings.config, workflow, { run, service, input: request.input }) };
+    return { run, plan: makePlan(plannerOf(ports), workflow, { run, service, input: request.input }) };
   });
   for (const { run, plan } of planned) {
     await ports.engine.accept({
@@ -111,12 +111,16 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
   return planned.map(({ run }) => ports.history.run(run));
 }
 
+function plannerOf({ settings, history }: AnswerPorts): Planner {
+  return { settings, restorePoints: (service) => history.restorePoints(service) };
+}
+
 function preview(ports: AnswerPorts, request: Omit<z.output<typeof EnqueueRequest>, 'id'>): Preview[] {
   const workflow = workflowNamed(ports.workflows, request.workflow);
   return chosenServices(ports.settings.config, request).map((service) => {
     // An id of its own kind: a preview must not look like a run that exists.
     const run = derivedId('preview', workflow.name, service.name);
-    const plan = makePlan(ports.settings.config, workflow, { run, service, input: request.input });
+    const plan = makePlan(plannerOf(ports), workflow, { run, service, input: request.input });
     return {
       plan,
       planHash: hashJson(plan),

@@ -25,7 +25,7 @@ export async function bareSettings(): Promise<Settings> {
         logLevel: 'info',
         priority: { nice: 0, ionice: 'none' },
         timeoutMs: STEP_LIMIT_MS,
-        parallelism: { backups: 1 },
+        parallelism: { backups: 1, updates: 1 },
       },
       redis: null,
       hosts: [host],

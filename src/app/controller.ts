@@ -83,7 +83,9 @@ export async function startController(settings: Settings, address: RedisAddress,
   });
   const transport = stack.use(createTransport(redis, (run) => describeRun(journal, run)));
   openQueues(transport, settings);
-  const limits = { atOnce: new Map([['backup', config.global.parallelism.backups]]) };
+  const { backups, updates } = config.global.parallelism;
+  const atOnce = [['backup', backups] as const, ['update', updates] as const];
+  const limits = { atOnce: new Map(atOnce) };
   const engine = createEngine({ journal, transport, limits, now });
   const workflows = await loadWorkflows();
   const controller = createAnswers({ settings, engine, history, journal, workflows });
@@ -92,7 +94,7 @@ export async function startController(settings: Settings, address: RedisAddress,
   const clock = stack.use(
     await startClock(redis, {
       nextFire: (spec, after) => nextFires(spec, new Date(after), 1)[0]?.getTime(),
-      onTick: (schedule, slot) => tickRun({ settings, workflows, engine }, schedule, slot),
+      onTick: (schedule, slot) => tickRun({ settings, workflows, engine, history }, schedule, slot),
     }),
   );
   await clock.arrange(scheduleSpecs(config));

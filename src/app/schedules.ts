@@ -7,6 +7,7 @@ import type { Config } from '#config/types.ts';
 import type { Engine } from '#engine/engine.ts';
 import { derivedId } from '#kernel/ids.ts';
 import type { ScheduleSpec } from '#queue/schedules.ts';
+import type { History } from '#store/history.ts';
 
 /** Every schedule that the configuration names, with an id that stays the same over restarts. */
 export function scheduleSpecs(config: Config): ScheduleSpec[] {
@@ -15,9 +16,16 @@ export function scheduleSpecs(config: Config): ScheduleSpec[] {
   );
 }
 
+export interface TickPorts {
+  settings: Settings;
+  workflows: Workflows;
+  engine: Engine;
+  history: Pick<History, 'restorePoints'>;
+}
+
 /** Asks for the run of one slot. The run's id comes from the slot, so that a doubled tick is one run. */
 export async function tickRun(
-  { settings, workflows, engine }: { settings: Settings; workflows: Workflows; engine: Engine },
+  { settings, workflows, engine, history }: TickPorts,
   schedule: string,
   slot: number,
 ): Promise<void> {
@@ -26,6 +34,7 @@ export async function tickRun(
   if (spec === undefined) return;
   const run = derivedId('slot', schedule, String(slot));
   const service = serviceNamed(settings.config, spec.service);
-  const plan = makePlan(settings.config, workflowNamed(workflows, spec.workflow), { run, service, input: {} });
+  const planner = { settings, restorePoints: (name: string) => history.restorePoints(name) };
+  const plan = makePlan(planner, workflowNamed(workflows, spec.workflow), { run, service, input: {} });
   await engine.accept({ id: run, plan, input: {}, notBefore: null, retryOf: null, schedule, reuse: [] });
 }

@@ -8,9 +8,9 @@ import { secret } from '#sdk/secret.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'updates', 'monitoring'],
-  global: ['updates'],
-  service: ['monitor', 'update', 'guest', 'depends_on', 'databases'],
+  top: ['hypervisors', 'monitoring'],
+  global: [],
+  service: ['monitor', 'guest', 'depends_on', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -34,7 +34,10 @@ export const Global = z.object({
     .describe('Priority of the commands that are started on a host'),
   timeout: timeLimit().prefault('1h').describe('Time limit of a step that names none'),
   parallelism: z
-    .object({ backups: z.int().min(1).max(64).default(2).describe('Backups at the same time') })
+    .object({
+      backups: z.int().min(1).max(64).default(2).describe('Backups at the same time'),
+      updates: z.int().min(1).max(64).default(1).describe('Updates at the same time'),
+    })
     .prefault({})
     .describe('How much may run at once'),
 });
@@ -64,6 +67,34 @@ export const Backup = z.object({
   timeout: timeLimit().optional().describe('Time limit of each step. Default: global.timeout'),
 });
 
+/** The parts of a restore point that a rollback brings back. */
+const RESTORE_PARTS = ['image', 'config', 'data'] as const;
+
+/** The keys of `update:` that every service has; the top level's `updates:` gives their defaults. */
+export const Update = z.object({
+  gate: z
+    .object({
+      timeout: timeLimit().prefault('5m').describe('How long the new version may take until all its probes are good'),
+      stable_for: duration().prefault('30s').describe('How long they must then stay good'),
+    })
+    .prefault({})
+    .describe('How a new version is judged, and the old one after a rollback'),
+  rollback: z
+    .object({
+      mode: z
+        .enum(['auto', 'ask'])
+        .default('auto')
+        .describe('What follows an update that fails its gate: auto rolls back, ask calls a person'),
+      restore: z
+        .array(z.enum(RESTORE_PARTS))
+        .min(1)
+        .default([...RESTORE_PARTS])
+        .describe('What an automatic rollback brings back'),
+    })
+    .prefault({})
+    .describe('The way back'),
+});
+
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
 
 export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
@@ -82,5 +113,6 @@ export const TOP_LEVEL_KEYS = [
   'destinations',
   'notifications',
   'backup',
+  'updates',
   'services',
 ] as const;

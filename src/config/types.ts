@@ -19,7 +19,7 @@ export interface Config {
     priority: Priority;
     /** Time limit of a step that names none, in milliseconds. */
     timeoutMs: number;
-    parallelism: { backups: number };
+    parallelism: { backups: number; updates: number };
   };
   /** Null: a private Redis is started and supervised. */
   redis: { url: SecretRef } | null;
@@ -65,6 +65,12 @@ export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
+  update: UpdateConfig;
+}
+
+export interface UpdateConfig {
+  gate: { timeoutMs: number; stableForMs: number };
+  rollback: { mode: 'auto' | 'ask'; image: boolean; config: boolean; data: boolean };
 }
 
 export interface BackupConfig {

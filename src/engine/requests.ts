@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { RunDetail, RunEvent, RunView } from '#engine/run.ts';
 import { RUN_STATUSES } from '#engine/run.ts';
+import type { SetPurpose } from '#sdk/kinds/destination.ts';
 import type { Plan } from '#sdk/plan.ts';
 
 export const EnqueueRequest = z.object({
@@ -52,6 +53,8 @@ export interface RestorePointView {
   files: number;
   verifiedAt: string | null;
   pinned: boolean;
+  /** `before-rollback`: it holds what a rollback replaced. */
+  purpose: SetPurpose;
   copies: {
     destination: string;
     host: string;

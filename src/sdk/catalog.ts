@@ -26,9 +26,9 @@ export type PluginFolder = keyof typeof pluginFolders;
 
 /** Keys that every instance of a kind has; a plugin's own configuration may not use them for something else. */
 export const reservedKeys: { readonly [K in KindName]: readonly string[] } = {
-  hypervisor: ['name', 'type', 'hosts', 'backup'],
-  service: ['name', 'type', 'host', 'backup'],
-  destination: ['name', 'type', 'backup'],
-  notification: ['name', 'type', 'backup'],
-  archive: ['name', 'type', 'backup'],
+  hypervisor: ['name', 'type', 'hosts', 'backup', 'update'],
+  service: ['name', 'type', 'host', 'backup', 'update'],
+  destination: ['name', 'type', 'backup', 'update'],
+  notification: ['name', 'type', 'backup', 'update'],
+  archive: ['name', 'type', 'backup', 'update'],
 };

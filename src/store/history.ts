@@ -3,7 +3,7 @@ import type { RestorePointView } from '#engine/requests.ts';
 import type { RunDetail, RunStatus, RunView, StepView } from '#engine/run.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
-import { Plan, planSteps } from '#sdk/plan.ts';
+import { Plan, planSteps, undoSteps } from '#sdk/plan.ts';
 import type { Database } from '#store/database.ts';
 import { CopyRow, IdRow, RestorePointRow, RunRow, StepRow, StoryRow } from '#store/rows.ts';
 
@@ -129,7 +129,7 @@ function stepViews(db: Database, run: RunRow): StepView[] {
   // A plan of another version still has a status and a story to show.
   const plan = Plan.safeParse(JSON.parse(run.plan));
   const planned = plan.success ? planSteps(plan.data.root) : [];
-  const undos = new Map(planned.flatMap(({ undo }) => (undo === null ? [] : [[undo.key, undo] as const])));
+  const undos = new Map(plan.success ? undoSteps(plan.data.root).map((undo) => [undo.key, undo]) : []);
   const undone = rows.flatMap((row) => {
     const undo = undos.get(row.key);
     return undo === undefined ? [] : [stepView(undo, row, true)];
@@ -169,6 +169,7 @@ function restorePointView(db: Database, row: ReturnType<typeof RestorePointRow.p
     files: row.files,
     verifiedAt: row.verified_at,
     pinned: row.pinned === 1,
+    purpose: row.purpose,
     copies: copies.map((copy) => {
       const { verified_at: verifiedAt, ...rest } = CopyRow.parse(copy);
       return { ...rest, verifiedAt };

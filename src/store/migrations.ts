@@ -105,4 +105,8 @@ export const migrations: readonly string[] = [
     reason TEXT
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Not every set is a backup: some hold what a rollback replaced.
+  ALTER TABLE restore_points ADD COLUMN purpose TEXT NOT NULL DEFAULT 'backup';
+  `,
 ];

@@ -9,12 +9,13 @@ const VERIFIED = '2026-03-01T02:10:00.000Z';
 
 function seen(id: string, more: Partial<SetSummary> = {}): SetSummary {
   const facts = { service: 'notes', host: 'nas', run: 'r', createdAt: MADE, sizeBytes: 10, contentBytes: 20, files: 1 };
-  return { id, ...facts, verifiedAt: VERIFIED, pinned: false, ...more };
+  return { id, ...facts, verifiedAt: VERIFIED, pinned: false, purpose: 'backup', ...more };
 }
 
 function noted(id: string, copies: RestorePointView['copies']): RestorePointView {
   const facts = { service: 'notes', host: 'nas', createdAt: MADE, sizeBytes: 10, files: 1, pinned: false };
-  return { id, ...facts, verifiedAt: VERIFIED, copies };
+  const purpose = 'backup' as const;
+  return { id, ...facts, verifiedAt: VERIFIED, purpose, copies };
 }
 
 test('a copy that was noted and is gone is missing, and the restore point is verified no more', () => {

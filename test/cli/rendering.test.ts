@@ -161,6 +161,7 @@ function planned(key: string, more: Partial<PlannedStep> = {}): PlannedStep {
     retry: { attempts: 1, backoffMs: 0, maxBackoffMs: 0 },
     undo: null,
     stopUnless: null,
+    failUnless: null,
     ...more,
   };
 }

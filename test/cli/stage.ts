@@ -66,6 +66,10 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
       timeoutMs: 3_600_000,
     },
+    update: {
+      gate: { timeoutMs: 300_000, stableForMs: 30_000 },
+      rollback: { mode: 'auto', image: true, config: true, data: true },
+    },
     ...more,
   };
 }
@@ -82,7 +86,7 @@ export function configOf(more: Partial<Config> = {}): Config {
       logLevel: 'info',
       priority: { nice: 0, ionice: 'none' },
       timeoutMs: 3_600_000,
-      parallelism: { backups: 2 },
+      parallelism: { backups: 2, updates: 1 },
     },
     redis: null,
     hosts: ['nas', 'docker-1'],

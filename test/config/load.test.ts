@@ -28,7 +28,7 @@ describe('defaults', () => {
         logLevel: 'info',
         priority: { nice: 10, ionice: 'idle' },
         timeoutMs: 3_600_000,
-        parallelism: { backups: 2 },
+        parallelism: { backups: 2, updates: 1 },
       },
       redis: null,
       hosts: [os.hostname()],
@@ -124,7 +124,7 @@ describe('services', () => {
     const { services } = await loaded(`${SOUND}  - { name: a, type: docker-compose, path: /opt/a, backup: {} }\n`);
 
     expect(services[1]).toMatchObject({
-      config: { path: '/opt/a', backup: {} },
+      config: { path: '/opt/a', backup: {}, update: {} },
       backup: { destinations: ['usb', 'vault'] },
     });
   });
@@ -132,7 +132,7 @@ describe('services', () => {
   test('a configuration is kept in a form that its plugin can read again', async () => {
     const { services } = await loaded('services: [{ name: a, type: docker-compose, path: /opt/a, wait: 2m }]');
 
-    expect(services[0]?.config).toEqual({ path: '/opt/a', wait: '2m', backup: {} });
+    expect(services[0]?.config).toEqual({ path: '/opt/a', wait: '2m', backup: {}, update: {} });
   });
 
   test('the files of services.d follow the main file in name order, as lists or under "services"', async () => {
@@ -202,6 +202,7 @@ services:
         },
       ],
       backup: {},
+      update: {},
     });
   });
 

@@ -89,6 +89,8 @@ function guards(node: PlanNode): Guard[] {
       return node.nodes.flatMap(guards);
     case 'guard':
       return [node, ...guards(node.body)];
+    case 'reversible':
+      return guards(node.body);
   }
 }
 

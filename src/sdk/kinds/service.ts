@@ -20,6 +20,25 @@ export const RunningImage = z.object({
 });
 export type RunningImage = z.output<typeof RunningImage>;
 
+/** What ran at one instant, as far as it takes to run it again. It travels through queues, so it holds no secret. */
+export const Release = z.object({
+  version: z.string().nullable().describe("In the service's own words; null when it has none"),
+  images: z.array(RunningImage),
+  configFiles: z.array(z.string()).describe('Files that say how it runs; they lie in the sources of its backups'),
+  detail: z.record(z.string(), z.json()).describe('What else its plugin needs to run it again'),
+});
+export type Release = z.output<typeof Release>;
+
+/** One part of an update. */
+export const UpdateTarget = z.object({
+  name: z.string().min(1).describe('The part of the service, such as a Compose service'),
+  reference: z.string().min(1).describe('The image that it is to run, as it is written: nginx:1.3'),
+  digest: z.string().nullable().describe('Digest of it; null when it is known by its name alone'),
+});
+export type UpdateTarget = z.output<typeof UpdateTarget>;
+
+const Done = z.object({ summary: z.string() });
+
 export const service = kind('service', 'A program with data worth keeping', {
   inspect: action('read', 'Tells the version and whether the service is up', {
     input: z.object({}),
@@ -36,7 +55,9 @@ export const service = kind('service', 'A program with data worth keeping', {
     }),
   }),
   quiesce: action('idempotent', 'Brings the data to rest: runs the before-commands, stops what must be stopped', {
-    input: z.object({}),
+    input: z.object({
+      all: z.boolean().default(false).describe('Stop all that can write, not only what the user named for backups'),
+    }),
     output: z.object({ summary: z.string(), outage: z.boolean().describe('Whether users notice from now on') }),
   }),
   resume: action('idempotent', 'Starts again what quiesce stopped, however far quiesce had come', {
@@ -53,5 +74,52 @@ export const service = kind('service', 'A program with data worth keeping', {
   versions: optionalAction('read', 'Lists the images that the service runs now, so that newer ones can be looked for', {
     input: z.object({}),
     output: z.object({ images: z.array(RunningImage) }),
+  }),
+  release: optionalAction('read', 'Describes what runs now; fails when it could not be brought back', {
+    input: z.object({}),
+    output: z.object({ release: Release, summary: z.string(), warnings: z.array(z.string()).default([]) }),
+  }),
+  checkUpdate: optionalAction('read', 'Looks for a newer version that the policy allows', {
+    input: z.object({
+      to: z.string().optional().describe('The version that a person named'),
+      policy: z
+        .record(z.string(), z.json())
+        .default({})
+        .describe('The `update:` section, as far as it speaks of versions'),
+    }),
+    output: z.object({
+      available: z.boolean(),
+      from: z.string(),
+      to: z.string(),
+      targets: z.array(UpdateTarget),
+      summary: z.string(),
+    }),
+  }),
+  fetch: optionalAction('idempotent', 'Brings what an update needs onto the host; changes nothing that runs', {
+    input: z.object({ targets: z.array(UpdateTarget) }),
+    output: Done,
+  }),
+  hold: optionalAction('idempotent', 'Keeps the images of a release from being removed', {
+    input: z.object({ set: z.string().describe('The restore point that needs them'), release: Release }),
+    output: Done,
+  }),
+  letGo: optionalAction('idempotent', 'Lets go of what was held for all restore points but one', {
+    input: z.object({ keep: z.string().describe('The restore point whose images stay') }),
+    output: Done,
+  }),
+  update: optionalAction('idempotent', 'Runs the new version in place of the old one', {
+    input: z.object({ to: z.string(), targets: z.array(UpdateTarget), release: Release }),
+    output: z.object({ summary: z.string(), version: z.string().nullable() }),
+  }),
+  standby: optionalAction('idempotent', 'Stops all of the service, and makes ready for the data of a release', {
+    input: z.object({ release: Release }),
+    output: Done,
+  }),
+  revert: optionalAction('idempotent', 'Runs a release again, whatever ran in between, and looks that it does', {
+    input: z.object({
+      release: Release,
+      image: z.boolean().default(true).describe('Put the images back too, and not only start what is there'),
+    }),
+    output: z.object({ summary: z.string(), version: z.string().nullable() }),
   }),
 });
