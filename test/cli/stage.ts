@@ -127,6 +127,7 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     schedules: away,
     testChannels: away,
     openOutboxLog: async () => null,
+    checkUpdates: away,
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

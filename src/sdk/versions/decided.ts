@@ -1,6 +1,7 @@
 /** What a person has decided, applied to one image. */
+
+import type { Decision } from '#sdk/versions/decision.ts';
 import type { Option } from '#sdk/versions/options.ts';
-import type { Decision } from '#sdk/versions/settings.ts';
 
 export interface Decided {
   skipped(option: Option): boolean;

@@ -2,22 +2,11 @@
 import { z } from 'zod';
 import { REASONS } from '#sdk/registry/answer.ts';
 import { RegistrySettings } from '#sdk/registry/settings.ts';
+import { Decision } from '#sdk/versions/decision.ts';
 import { TagFilter } from '#sdk/versions/filter.ts';
 
 export const POLICIES = ['digest', 'patch', 'minor', 'major', 'manual'] as const;
 export type Policy = (typeof POLICIES)[number];
-
-/** What a person has decided of a version. The newest word on it counts. */
-export const Decision = z.object({
-  service: z.string(),
-  /** The part of the service that runs the image; null: whichever. */
-  image: z.string().nullable(),
-  decision: z.enum(['skip', 'pin', 'approve']),
-  /** A tag, or a digest where the tag itself moves. */
-  version: z.string(),
-  at: z.iso.datetime(),
-});
-export type Decision = z.output<typeof Decision>;
 
 export const CheckSettings = z.object({
   policy: z.enum(POLICIES),

@@ -3,9 +3,10 @@ import type { Answer } from '#sdk/registry/answer.ts';
 import { parseReference } from '#sdk/registry/reference.ts';
 import type { ImageFacts } from '#sdk/registry/registries.ts';
 import { decidedFor } from '#sdk/versions/decided.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
 import { compileFilter } from '#sdk/versions/filter.ts';
 import { judge, needsTags, type Outcome } from '#sdk/versions/judge.ts';
-import type { Decision, Policy } from '#sdk/versions/settings.ts';
+import type { Policy } from '#sdk/versions/settings.ts';
 
 const NOW = new Date('2026-11-24T12:00:00Z');
 const DAY_MS = 86_400_000;
