@@ -51,7 +51,7 @@ export const workflow = defineWorkflow({
           { key: 'check', stopUnless: 'available' },
         ),
         ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
-        service.do('fetch', { targets }),
+        service.do('fetch', { targets, policy: change.policy }),
         makeSet(context, { all: true, judge: !force }),
         archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
         service.do('hold', { set: set.set, release }),

@@ -1,13 +1,13 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
-import { chosenServices, makePlan, type Planner } from '#app/planning.ts';
+import { chosenServices, makePlan, type Planner, serviceNamed } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import type { Workflows } from '#app/workflows.ts';
 import { workflowNamed } from '#app/workflows.ts';
 import type { Engine } from '#engine/engine.ts';
 import type { Journal } from '#engine/ports.ts';
 import type { Controller, Preview, RetryPreview } from '#engine/requests.ts';
-import { EnqueueRequest, RunsQuery } from '#engine/requests.ts';
+import { DecideRequest, EnqueueRequest, RunsQuery, UnpinRequest } from '#engine/requests.ts';
 import { reusable } from '#engine/retry.ts';
 import type { Run } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
@@ -16,6 +16,8 @@ import { derivedId, newId } from '#kernel/ids.ts';
 import { hashJson } from '#kernel/json.ts';
 import type { Request } from '#queue/requests.ts';
 import { planSteps } from '#sdk/plan.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
+import type { Decisions } from '#store/decisions.ts';
 import type { History } from '#store/history.ts';
 
 export interface AnswerPorts {
@@ -24,6 +26,7 @@ export interface AnswerPorts {
   history: History;
   journal: Journal;
   workflows: Workflows;
+  decisions: Decisions;
 }
 
 /** The controller, and the door through which requests from other processes come in. */
@@ -56,11 +59,16 @@ export function createAnswers(ports: AnswerPorts): Controller & { answer(request
       });
       return history.run(id);
     },
+    decisions: async (service) => history.decisions(service),
+    decide: async (request) => decide(ports, DecideRequest.parse(request)),
+    unpin: async ({ service, image }) =>
+      ports.decisions.unpin(serviceNamed(ports.settings.config, service).name, image),
   };
   return { ...controller, answer: (request) => dispatch(controller, request) };
 }
 
 const Id = z.object({ id: z.string() });
+const OfService = z.object({ service: z.string().nullable() });
 const IdFrom = z.object({ id: z.string(), from: z.string().nullable() });
 
 async function dispatch(controller: Controller, { method, parameters }: Request): Promise<unknown> {
@@ -83,6 +91,12 @@ async function dispatch(controller: Controller, { method, parameters }: Request)
       const { id, from } = IdFrom.parse(parameters);
       return controller.retry(id, from);
     }
+    case 'decisions':
+      return controller.decisions(OfService.parse(parameters).service);
+    case 'decide':
+      return controller.decide(DecideRequest.parse(parameters));
+    case 'unpin':
+      return controller.unpin(UnpinRequest.parse(parameters));
     default:
       throw new AutopilotError('HA_USAGE', `the controller does not know the request "${method}"`, {
         next: 'The two programs may be of different versions',
@@ -111,8 +125,18 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
   return planned.map(({ run }) => ports.history.run(run));
 }
 
+function decide({ settings, decisions, history }: AnswerPorts, request: z.output<typeof DecideRequest>): Decision[] {
+  const { name } = serviceNamed(settings.config, request.service);
+  decisions.decide(request.decisions.map((one) => ({ ...one, service: name })));
+  return history.decisions(name);
+}
+
 function plannerOf({ settings, history }: AnswerPorts): Planner {
-  return { settings, restorePoints: (service) => history.restorePoints(service) };
+  return {
+    settings,
+    restorePoints: (service) => history.restorePoints(service),
+    decisions: (service) => history.decisions(service),
+  };
 }
 
 function preview(ports: AnswerPorts, request: Omit<z.output<typeof EnqueueRequest>, 'id'>): Preview[] {

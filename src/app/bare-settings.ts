@@ -31,6 +31,7 @@ export async function bareSettings(): Promise<Settings> {
       hosts: [host],
       destinations: [],
       notifications: { cooldownMs: 0, channels: [], routes: [] },
+      registries: {},
       services: [],
       pluginDir,
       warnings: [],

@@ -32,6 +32,7 @@ import { nextFires } from '#schedule/cron.ts';
 import type { Log } from '#sdk/tools.ts';
 import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
+import { createDecisions } from '#store/decisions.ts';
 import { createHistory } from '#store/history.ts';
 import { createJournal } from '#store/journal.ts';
 import { lockState } from '#store/lock.ts';
@@ -88,7 +89,14 @@ export async function startController(settings: Settings, address: RedisAddress,
   const limits = { atOnce: new Map(atOnce) };
   const engine = createEngine({ journal, transport, limits, now });
   const workflows = await loadWorkflows();
-  const controller = createAnswers({ settings, engine, history, journal, workflows });
+  const controller = createAnswers({
+    settings,
+    engine,
+    history,
+    journal,
+    workflows,
+    decisions: createDecisions(db, { now }),
+  });
 
   stack.use(await startRunsWorker({ redis, advance: (run) => engine.advance(run), log }));
   const clock = stack.use(

@@ -1,5 +1,7 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
+import { checkSettings } from '#app/check-settings.ts';
 import type { Settings } from '#app/settings.ts';
+import { asJson } from '#config/instances.ts';
 import type { Config, PluginInstance, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -10,6 +12,7 @@ import { archive } from '#sdk/kinds/archive.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { service } from '#sdk/kinds/service.ts';
 import type { Plan, PluginRef } from '#sdk/plan.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
 import type { PlanContext, Workflow } from '#sdk/workflow.ts';
 import { handle } from '#sdk/workflow.ts';
 
@@ -32,10 +35,11 @@ export function serviceNamed(config: Config, name: string): ServiceConfig {
   });
 }
 
-/** Who plans: the configuration with its plugins, and what the history knows of restore points. */
+/** Who plans: the configuration with its plugins, and what the history knows of restore points and decisions. */
 export interface Planner {
   settings: Pick<Settings, 'config' | 'catalog'>;
   restorePoints(service: string): RestorePointView[];
+  decisions(service: string): Decision[];
 }
 
 /**
@@ -65,8 +69,8 @@ export function makePlan(
   };
 }
 
-function contextOf({ settings, restorePoints }: Planner, target: ServiceConfig, run: string): PlanContext {
-  const { config, catalog } = settings;
+function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanContext {
+  const { config, catalog } = planner.settings;
   const { backup, update } = target;
   if (backup === null) {
     throw new AutopilotError('HA_CONFIG_INVALID', `service "${target.name}" has no backup section`, {
@@ -86,8 +90,13 @@ function contextOf({ settings, restorePoints }: Planner, target: ServiceConfig, 
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
     backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
-    change: { ...update, policy: {} },
-    restorePoints: restorePoints(target.name)
+    change: {
+      gate: update.gate,
+      rollback: update.rollback,
+      policy: asJson(checkSettings(config, target, planner.decisions(target.name))),
+    },
+    restorePoints: planner
+      .restorePoints(target.name)
       .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };

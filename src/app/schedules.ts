@@ -20,7 +20,7 @@ export interface TickPorts {
   settings: Settings;
   workflows: Workflows;
   engine: Engine;
-  history: Pick<History, 'restorePoints'>;
+  history: Pick<History, 'restorePoints' | 'decisions'>;
 }
 
 /** Asks for the run of one slot. The run's id comes from the slot, so that a doubled tick is one run. */
@@ -34,7 +34,11 @@ export async function tickRun(
   if (spec === undefined) return;
   const run = derivedId('slot', schedule, String(slot));
   const service = serviceNamed(settings.config, spec.service);
-  const planner = { settings, restorePoints: (name: string) => history.restorePoints(name) };
+  const planner = {
+    settings,
+    restorePoints: (name: string) => history.restorePoints(name),
+    decisions: (name: string) => history.decisions(name),
+  };
   const plan = makePlan(planner, workflowNamed(workflows, spec.workflow), { run, service, input: {} });
   await engine.accept({ id: run, plan, input: {}, notBefore: null, retryOf: null, schedule, reuse: [] });
 }

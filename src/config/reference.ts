@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore, Update } from '#config/schema.ts';
+import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore, Updates } from '#config/schema.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
 
@@ -68,7 +68,7 @@ export function configurationReference(catalog: PluginCatalog): string {
     ),
     ...plugins(catalog, 'notification').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
     section('## `backup`', rowsOf(Backup, ''), BACKUP_NOTE),
-    section('## `updates`', rowsOf(Update, ''), UPDATES_NOTE),
+    section('## `updates`', rowsOf(Updates, ''), UPDATES_NOTE),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>
       section(heading(plugin), [

@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
+import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
 import { secret } from '#sdk/secret.ts';
+import { TagFilter } from '#sdk/versions/filter.ts';
+import { POLICIES } from '#sdk/versions/settings.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
@@ -72,6 +75,16 @@ const RESTORE_PARTS = ['image', 'config', 'data'] as const;
 
 /** The keys of `update:` that every service has; the top level's `updates:` gives their defaults. */
 export const Update = z.object({
+  policy: z
+    .enum(POLICIES)
+    .default('minor')
+    .describe('How far an update may go by itself; digest: the same tag only; manual: nothing that is not approved'),
+  min_age: duration().prefault('0s').describe('How long a version must have been out'),
+  tags: z
+    .union([TagFilter, z.record(z.string(), TagFilter)])
+    .optional()
+    .meta({ expects: 'a regular expression, or one for each part of the service' } satisfies FieldNotes)
+    .describe('Which tags count as versions: a regular expression (RE2), or a map from part of the service to one'),
   gate: z
     .object({
       timeout: timeLimit().prefault('5m').describe('How long the new version may take until all its probes are good'),
@@ -93,6 +106,29 @@ export const Update = z.object({
     })
     .prefault({})
     .describe('The way back'),
+});
+
+const RegistryHost = z.string().refine((host) => readReference(`${host}/name`)?.registry === host, {
+  message: 'not a registry: write it as it stands before the name of an image, such as ghcr.io or registry.lan:5000',
+});
+
+/** A registry of images, by its host. */
+const Registry = z
+  .object({
+    username: z.string().min(1).optional().describe('Who we are there; left out, what `docker login` wrote is used'),
+    password: secret().optional().describe('The password or token of the user'),
+    insecure: z
+      .boolean()
+      .optional()
+      .describe('Whether it is reached by plain http. Default: tried where the registry is on this machine'),
+  })
+  .refine(({ username, password }) => (username === undefined) === (password === undefined), {
+    message: 'username and password belong together',
+  });
+
+/** The top level's `updates:`. */
+export const Updates = Update.extend({
+  registries: z.record(RegistryHost, Registry).prefault({}).describe('Registries of images, by host'),
 });
 
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });

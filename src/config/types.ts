@@ -2,8 +2,10 @@
 import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
+import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
 import type { SecretRef } from '#sdk/secret.ts';
+import type { Policy } from '#sdk/versions/settings.ts';
 
 export interface Config {
   /** The main file's absolute path. */
@@ -27,6 +29,8 @@ export interface Config {
   hosts: string[];
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
+  /** Registries of images, by host. */
+  registries: RegistriesSettings;
   services: ServiceConfig[];
   /** Where the user's own plugins are, whether it exists or not. */
   pluginDir: string;
@@ -69,6 +73,10 @@ export interface ServiceConfig extends PluginInstance {
 }
 
 export interface UpdateConfig {
+  policy: Policy;
+  minAgeMs: number;
+  /** Regular expressions: one for all images, or one for some parts of the service. */
+  tags: string | Record<string, string> | null;
   gate: { timeoutMs: number; stableForMs: number };
   rollback: { mode: 'auto' | 'ask'; image: boolean; config: boolean; data: boolean };
 }

@@ -4,6 +4,7 @@ import type { RunDetail, RunEvent, RunView } from '#engine/run.ts';
 import { RUN_STATUSES } from '#engine/run.ts';
 import type { SetPurpose } from '#sdk/kinds/destination.ts';
 import type { Plan } from '#sdk/plan.ts';
+import { Decision } from '#sdk/versions/decision.ts';
 
 export const EnqueueRequest = z.object({
   /** Chosen by the asker, so that asking twice is one request. */
@@ -25,6 +26,16 @@ export const RunsQuery = z.object({
   limit: z.int().positive().max(10_000).default(20),
 });
 export type RunsQuery = z.input<typeof RunsQuery>;
+
+/** What a person decides of versions of one service. */
+export const DecideRequest = z.object({
+  service: z.string(),
+  decisions: z.array(Decision.omit({ service: true, at: true })).min(1),
+});
+export type DecideRequest = z.input<typeof DecideRequest>;
+
+export const UnpinRequest = z.object({ service: z.string(), image: z.string().nullable() });
+export type UnpinRequest = z.input<typeof UnpinRequest>;
 
 /** What would happen: the plan, and what the history tells of each of its steps. */
 export interface Preview {
@@ -76,6 +87,12 @@ export interface Controller {
   cancel(id: string): Promise<RunView>;
   retryPreview(id: string, from: string | null): Promise<RetryPreview>;
   retry(id: string, from: string | null): Promise<RunView>;
+  /** What people have decided of versions, the newest first; null: of all services. */
+  decisions(service: string | null): Promise<Decision[]>;
+  /** @returns all that is decided of the service's versions now. */
+  decide(request: DecideRequest): Promise<Decision[]>;
+  /** @returns how many pins there were. */
+  unpin(request: UnpinRequest): Promise<number>;
 }
 
 /** The controller from another process, through Redis. */

@@ -4,7 +4,9 @@ import type { RunDetail, RunStatus, RunView, StepView } from '#engine/run.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
 import { Plan, planSteps, undoSteps } from '#sdk/plan.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
 import type { Database } from '#store/database.ts';
+import { readDecisions } from '#store/decisions.ts';
 import { CopyRow, IdRow, RestorePointRow, RunRow, StepRow, StoryRow } from '#store/rows.ts';
 
 export interface RunFilter {
@@ -20,6 +22,8 @@ export interface History {
   /** The full id behind a unique prefix. @throws AutopilotError HA_NOT_FOUND, HA_USAGE when several runs match. */
   resolve(prefix: string): string;
   restorePoints(service?: string): RestorePointView[];
+  /** What people have decided of versions, the newest first. */
+  decisions(service: string | null): Decision[];
   /** The run that has the service now. */
   holder(service: string): RunView | null;
   /** Step key → milliseconds of its last success in this workflow on this service. */
@@ -72,6 +76,8 @@ export function createHistory(db: Database): History {
         .all(service ?? null);
       return rows.map((row) => restorePointView(db, RestorePointRow.parse(row)));
     },
+
+    decisions: (service) => readDecisions(db, service),
 
     holder(service) {
       const row = db.sql(`SELECT * FROM runs WHERE service = ? AND changes = 1 AND status = 'running'`).get(service);

@@ -109,4 +109,15 @@ export const migrations: readonly string[] = [
   -- Not every set is a backup: some hold what a rollback replaced.
   ALTER TABLE restore_points ADD COLUMN purpose TEXT NOT NULL DEFAULT 'backup';
   `,
+  `
+  -- What people have decided of versions. An empty image means every image of the service.
+  CREATE TABLE version_decisions (
+    service TEXT NOT NULL,
+    image TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    version TEXT NOT NULL,
+    decided_at TEXT NOT NULL,
+    PRIMARY KEY (service, image, decision, version)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -43,6 +43,9 @@ export function scriptedController({ states = [], events = [], answers = {} }: S
         { run: next(), from: from ?? 'copy-vault', again: ['copy-vault'], reused: ['capture'] },
       ),
     retry: async (id, from) => note('retry', { id, from }, next()),
+    decisions: async (service) => note('decisions', service, []),
+    decide: async (request) => note('decide', request, []),
+    unpin: async (request) => note('unpin', request, 1),
     async *follow() {
       yield* events;
     },

@@ -67,6 +67,9 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       timeoutMs: 3_600_000,
     },
     update: {
+      policy: 'minor',
+      minAgeMs: 0,
+      tags: null,
       gate: { timeoutMs: 300_000, stableForMs: 30_000 },
       rollback: { mode: 'auto', image: true, config: true, data: true },
     },
@@ -92,6 +95,7 @@ export function configOf(more: Partial<Config> = {}): Config {
     hosts: ['nas', 'docker-1'],
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
+    registries: {},
     services: [serviceNamed('notes'), serviceNamed('paperless')],
     pluginDir: '/etc/homelab-autopilot/plugins.d',
     warnings: [],
@@ -123,6 +127,7 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     schedules: away,
     testChannels: away,
     openOutboxLog: async () => null,
+    checkUpdates: away,
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

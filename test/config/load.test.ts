@@ -34,6 +34,7 @@ describe('defaults', () => {
       hosts: [os.hostname()],
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
+      registries: {},
       services: [],
       pluginDir: path.join(directory, 'plugins.d'),
       warnings: [],
@@ -69,6 +70,7 @@ describe('services', () => {
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
+          update: {},
         },
         backup: {
           schedule: { cron: '0 3 * * *', timezone: 'Europe/Berlin' },
@@ -77,6 +79,7 @@ describe('services', () => {
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
         },
+        update: expect.objectContaining({ policy: 'minor' }),
       },
     ]);
   });

@@ -45,6 +45,9 @@ describe('config show', () => {
         retention: { keep_daily: 7, min_keep: 1 },
       },
       updates: {
+        policy: 'minor',
+        min_age: '0s',
+        registries: {},
         gate: { timeout: '5m', stable_for: '30s' },
         rollback: { mode: 'auto', restore: ['image', 'config', 'data'] },
       },

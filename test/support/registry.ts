@@ -18,7 +18,7 @@ import { eventually } from '#test/support/wait.ts';
 const SERVER = 'docker-registry';
 
 /** The one user of a registry that was started with `password: true`. */
-const REGISTRY_USER = { username: 'keeper', password: 'open-sesame' };
+export const REGISTRY_USER = { username: 'keeper', password: 'open-sesame' };
 const HTPASSWD = 'keeper:$2b$04$4gmTa2cejalCh82oqnAyIO0MrQPGXGvKHXu59x3QUqs5qwtUt/j5u\n';
 
 export interface TestRegistry extends AsyncDisposable {

@@ -23,9 +23,13 @@ export async function setImage(project: ProjectFiles, service: string, reference
     }
     return await setVariable(project, { file, text, ...found }, reference);
   }
-  throw new AutopilotError('HA_CONFIG_INVALID', `no compose file of ${project.directory} names the image of ${service}`, {
-    next: `write  image: ${reference}  for it yourself, then  docker compose up -d`,
-  });
+  throw new AutopilotError(
+    'HA_CONFIG_INVALID',
+    `no compose file of ${project.directory} names the image of ${service}`,
+    {
+      next: `write  image: ${reference}  for it yourself, then  docker compose up -d`,
+    },
+  );
 }
 
 type Range = readonly [number, number];
@@ -81,7 +85,8 @@ export async function envFiles(project: ProjectFiles): Promise<string[]> {
   for (const file of project.files) {
     const services = parseDocument((await readIfThere(file)) ?? '').get('services');
     if (!isMap(services)) continue;
-    for (const { value } of services.items) named.push(...envFileNames(isMap(value) ? value.get('env_file') : undefined));
+    for (const { value } of services.items)
+      named.push(...envFileNames(isMap(value) ? value.get('env_file') : undefined));
   }
   const paths = [...new Set(named)].map((name) => join(project.directory, name));
   const there = await Promise.all(paths.map(async (path) => (await readIfThere(path)) !== undefined));

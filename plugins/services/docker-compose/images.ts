@@ -1,22 +1,49 @@
 /** Images on the engine: fetched by digest, kept by a tag of ours, given the names that the compose file uses. */
 import { createHash } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Release, RunningImage, UpdateTarget } from '#sdk/kinds/service.ts';
 import { parseReference } from '#sdk/registry/reference.ts';
+import type { RegistrySettings } from '#sdk/registry/settings.ts';
+import { CheckSettings } from '#sdk/versions/settings.ts';
 import type { ComposeTools } from './config.ts';
 import { docker } from './docker.ts';
 
 const PULL_MS = 3_600_000;
 
 /** Fetched by digest, so that no tag on this host moves: what runs, and what an `up` would run, stays as it is. */
-export async function fetch(tools: ComposeTools, targets: readonly UpdateTarget[]): Promise<{ summary: string }> {
+export async function fetch(
+  tools: ComposeTools,
+  { targets, policy }: { targets: readonly UpdateTarget[]; policy: Record<string, unknown> },
+): Promise<{ summary: string }> {
+  const { registries } = CheckSettings.parse(policy);
   const wanted = new Set(targets.map(pinned));
   for (const image of wanted) {
     tools.progress({ note: image });
-    await docker(tools, ['pull', '--', image], { timeoutMs: PULL_MS, priority: 'background' });
+    const { registry } = parseReference(image);
+    const login = await loginFor(tools, registry, registries[registry]);
+    await docker(tools, [...login, 'pull', '--', image], { timeoutMs: PULL_MS, priority: 'background' });
     await requirePlatform(tools, image);
   }
   return { summary: `${wanted.size} ${wanted.size === 1 ? 'image' : 'images'} here` };
+}
+
+/** Docker's own file calls its own registry by an address. */
+const DOCKER_NAMES: Readonly<Record<string, string>> = { 'docker.io': 'https://index.docker.io/v1/' };
+
+/** Where a registry's password is configured here, Docker gets it in a file of its own, never in its arguments. */
+async function loginFor(
+  tools: ComposeTools,
+  host: string,
+  { username, password }: RegistrySettings = {},
+): Promise<string[]> {
+  if (username === undefined || password === undefined) return [];
+  const auth = Buffer.from(`${username}:${await tools.secret(password)}`).toString('base64');
+  const folder = await mkdtemp(join(await tools.scratch(), 'docker-'));
+  const content = JSON.stringify({ auths: { [DOCKER_NAMES[host] ?? host]: { auth } } });
+  await writeFile(join(folder, 'config.json'), content, { mode: 0o600 });
+  return ['--config', folder];
 }
 
 /** `nginx@sha256:…` for `nginx:1.3` of that digest. */
@@ -32,9 +59,13 @@ async function requirePlatform(tools: ComposeTools, image: string): Promise<void
     docker(tools, ['image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', '--', image]),
   ]);
   if (host.trim() === own.trim()) return;
-  throw new AutopilotError('HA_CHECK_FAILED', `${tools.name}: ${image} is made for ${own.trim()}, this host is ${host.trim()}`, {
-    next: 'wait for an image of this architecture; nothing was changed',
-  });
+  throw new AutopilotError(
+    'HA_CHECK_FAILED',
+    `${tools.name}: ${image} is made for ${own.trim()}, this host is ${host.trim()}`,
+    {
+      next: 'wait for an image of this architecture; nothing was changed',
+    },
+  );
 }
 
 export async function hold(
@@ -72,9 +103,13 @@ async function fetchAgain(tools: ComposeTools, image: RunningImage): Promise<voi
   const { digest, imageId, reference } = image;
   if (digest !== null) await docker(tools, ['pull', '--', pinned({ reference, digest })], { timeoutMs: PULL_MS });
   if (imageId !== null && (await isHere(tools, imageId))) return;
-  throw new AutopilotError('HA_NOT_FOUND', `${tools.name}: the image ${reference} (${imageId}) is gone from this host`, {
-    next: digest === null ? 'it came from no registry: build it again' : 'its registry does not have it any more',
-  });
+  throw new AutopilotError(
+    'HA_NOT_FOUND',
+    `${tools.name}: the image ${reference} (${imageId}) is gone from this host`,
+    {
+      next: digest === null ? 'it came from no registry: build it again' : 'its registry does not have it any more',
+    },
+  );
 }
 
 async function isHere(tools: ComposeTools, id: string): Promise<boolean> {

@@ -1,13 +1,13 @@
 /** A Docker Compose project: its directory and volumes are backed up, its services stopped only as far as you say. */
 import { service } from '#sdk/kinds/service.ts';
 import { runProbe } from '#sdk/probes.ts';
-import { Backup, Config, Update } from './config.ts';
 import { checkUpdate } from './check-update.ts';
+import { Backup, Config, Update } from './config.ts';
 import { coverageOf } from './coverage.ts';
 import { fetch, hold, letGo } from './images.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
-import { quiesce, resume, wantedServices } from './rest.ts';
 import { release } from './release.ts';
+import { quiesce, resume, wantedServices } from './rest.ts';
 import { revert, standby, update } from './update.ts';
 import { judge, watchProject } from './verdict.ts';
 import { versions } from './versions.ts';
@@ -48,7 +48,7 @@ export const plugin = service.define({
     resume,
     checkUpdate,
     release,
-    fetch: async (tools, { targets }) => fetch(tools, targets),
+    fetch,
     hold,
     letGo,
     update,

@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { Release } from '#sdk/kinds/service.ts';
 import { envFiles } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
-import { isOneShot } from './verdict.ts';
 import { composeFiles, type Project, requireProject } from './project.ts';
-import { ownVolumes } from './volumes.ts';
+import { isOneShot } from './verdict.ts';
 import { versions } from './versions.ts';
+import { ownVolumes } from './volumes.ts';
 
 /** Words of command lines: what comes back out of a backup set is checked as if it came from anywhere. */
 const Word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
@@ -22,9 +22,7 @@ export const Detail = z.object({
 });
 export type Detail = z.output<typeof Detail>;
 
-export async function release(
-  tools: ComposeTools,
-): Promise<{ release: Release; summary: string; warnings: string[] }> {
+export async function release(tools: ComposeTools): Promise<{ release: Release; summary: string; warnings: string[] }> {
   const project = await requireProject(tools);
   const { images } = await versions(tools);
   const files = await composeFiles(project);

@@ -8,8 +8,8 @@ import { type ComposeProject, compose, docker } from './docker.ts';
 import { imageId, nameAgain, pinned } from './images.ts';
 import { type Project, projectNamed } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
-import { makeVolumes } from './volumes.ts';
 import { versions } from './versions.ts';
+import { makeVolumes } from './volumes.ts';
 
 /** Containers are made anew one after the other, and each old one is given time to end. */
 const UP_MS = 900_000;
@@ -57,7 +57,11 @@ export async function revert(
     }
   }
   await up(tools, detail);
-  if (image) await requireImages(tools, new Map(release.images.flatMap(({ name, imageId: id }) => (id === null ? [] : [[name, id]]))));
+  if (image)
+    await requireImages(
+      tools,
+      new Map(release.images.flatMap(({ name, imageId: id }) => (id === null ? [] : [[name, id]]))),
+    );
   const version = image ? release.version : null;
   return { summary: `${version ?? detail.services.join(', ')} runs again`, version };
 }
@@ -75,7 +79,10 @@ async function requireImages(tools: ComposeTools, wanted: ReadonlyMap<string, st
   const missing = [...wanted.keys()].filter((name) => !images.some((image) => image.name === name));
   const [one] = wrong;
   if (one === undefined && missing.length === 0) return;
-  const problem = one === undefined ? `${missing.join(', ')} has no container` : `${one.name} runs ${one.imageId}, not ${wanted.get(one.name)}`;
+  const problem =
+    one === undefined
+      ? `${missing.join(', ')} has no container`
+      : `${one.name} runs ${one.imageId}, not ${wanted.get(one.name)}`;
   throw new AutopilotError('HA_CHECK_FAILED', `${tools.name}: ${problem}`, {
     next: `look at  docker compose ps  in ${tools.config.path}`,
   });

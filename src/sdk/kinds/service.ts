@@ -37,6 +37,11 @@ export const UpdateTarget = z.object({
 });
 export type UpdateTarget = z.output<typeof UpdateTarget>;
 
+const VersionPolicy = z
+  .record(z.string(), z.json())
+  .default({})
+  .describe('The `update:` section and the registries, as far as they speak of versions');
+
 const Done = z.object({ summary: z.string() });
 
 export const service = kind('service', 'A program with data worth keeping', {
@@ -84,10 +89,7 @@ export const service = kind('service', 'A program with data worth keeping', {
   checkUpdate: optionalAction('read', 'Looks for a newer version that the policy allows', {
     input: z.object({
       to: z.string().optional().describe('The version that a person named'),
-      policy: z
-        .record(z.string(), z.json())
-        .default({})
-        .describe('The `update:` section, as far as it speaks of versions'),
+      policy: VersionPolicy,
     }),
     output: z.object({
       available: z.boolean(),
@@ -98,7 +100,7 @@ export const service = kind('service', 'A program with data worth keeping', {
     }),
   }),
   fetch: optionalAction('idempotent', 'Brings what an update needs onto the host; changes nothing that runs', {
-    input: z.object({ targets: z.array(UpdateTarget) }),
+    input: z.object({ targets: z.array(UpdateTarget), policy: VersionPolicy }),
     output: Done,
   }),
   hold: optionalAction('idempotent', 'Keeps the images of a release from being removed', {

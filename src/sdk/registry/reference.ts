@@ -31,6 +31,10 @@ export function parseReference(written: string): ImageReference {
   });
 }
 
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
 /** Whether both name the same repository, whatever their tags and digests. */
 export function sameRepository(one: ImageReference, other: ImageReference): boolean {
   return one.registry === other.registry && one.repository === other.repository;
