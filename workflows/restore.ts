@@ -3,12 +3,15 @@ import { z } from 'zod';
 import { chosenPoint, goTo, placeNames, requireActions, setOf } from '#sdk/matched-set.ts';
 import { defineWorkflow, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
+/** What is typed on a command line may look like a number. */
+const Text = z.union([z.string(), z.number()]).transform(String);
+
 export const workflow = defineWorkflow({
   name: 'restore',
   title: 'Restore a whole service from a backup set, also onto a new machine',
   changes: true,
   input: z.object({
-    from: z.string().optional().describe('The restore point; left out, the newest one'),
+    from: Text.optional().describe('The restore point; left out, the newest one'),
     overwrite: z.boolean().default(false).describe('Replace data that is there and newer than the set'),
   }),
 

@@ -11,12 +11,15 @@ import {
 } from '#sdk/matched-set.ts';
 import { defineWorkflow, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
+/** What is typed on a command line may look like a number. */
+const Text = z.union([z.string(), z.number()]).transform(String);
+
 export const workflow = defineWorkflow({
   name: 'rollback',
   title: 'Bring a service back to a restore point, with its image, configuration and data',
   changes: true,
   input: z.object({
-    to: z.string().optional().describe('The restore point; left out, the newest one'),
+    to: Text.optional().describe('The restore point; left out, the newest one'),
     image: z.boolean().default(true).describe('Bring the images back'),
     config: z.boolean().default(true).describe('Bring the configuration files back'),
     data: z.boolean().default(true).describe('Bring the data back'),

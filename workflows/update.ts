@@ -14,12 +14,15 @@ import {
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { defineWorkflow, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
+/** What is typed on a command line may look like a number. */
+const Text = z.union([z.string(), z.number()]).transform(String);
+
 export const workflow = defineWorkflow({
   name: 'update',
   title: 'Update a service, and bring back image, configuration and data if it does not work',
   changes: true,
   input: z.object({
-    to: z.string().optional().describe('The version to go to, whatever the policy says'),
+    to: Text.optional().describe('The version to go to, whatever the policy says'),
     force: z.boolean().default(false).describe('Update although the service does not work now'),
   }),
 

@@ -40,8 +40,10 @@ function imageIn(text: string, service: string): { value: string; range: Range }
   return { value: node.value, range: [node.range[0], node.range[1]] };
 }
 
+/** In the quotes in which it was written, if it was. */
 function spliced(text: string, [start, end]: Range, value: string): string {
-  return `${text.slice(0, start)}${value}${text.slice(end)}`;
+  const quote = /^["']/.exec(text.slice(start, end))?.[0] ?? '';
+  return `${text.slice(0, start)}${quote}${value}${quote}${text.slice(end)}`;
 }
 
 interface Interpolated {
@@ -68,8 +70,8 @@ async function setVariable(project: ProjectFiles, image: Interpolated, reference
   }
   if (standard === undefined) throw tooClever(image, reference);
   if (standard !== value) {
-    const raw = image.text.slice(...image.range);
-    await replaceFile(image.file, spliced(image.text, image.range, raw.replace(`-${standard}}`, `-${value}}`)));
+    const changed = image.value.replace(`-${standard}}`, `-${value}}`);
+    await replaceFile(image.file, spliced(image.text, image.range, changed));
   }
 }
 
