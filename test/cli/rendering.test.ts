@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { branchesOf } from '#cli/render/branches.ts';
 import { shortIds } from '#cli/render/ids.ts';
+import { news } from '#cli/render/plain-steps.ts';
 import { planLines } from '#cli/render/plan.ts';
 import { runsTable } from '#cli/render/runs.ts';
 import { progressText, type StepListView, stepLines } from '#cli/render/steps.ts';
@@ -9,7 +10,7 @@ import { coloured, plain, wantsColour } from '#cli/render/style.ts';
 import { cut, printable, table, width, wrap } from '#cli/render/text.ts';
 import { when, zoneName } from '#cli/render/times.ts';
 import { duration } from '#cli/render/units.ts';
-import { brought, nextReading, watched } from '#cli/render/watched.ts';
+import { brought, nextReading, refreshed, watched } from '#cli/render/watched.ts';
 import type { PlannedStep } from '#sdk/plan.ts';
 import { runDetail, stepView } from '#test/cli/scripted-controller.ts';
 import { NOW } from '#test/cli/stage.ts';
@@ -132,6 +133,38 @@ test('events carry a watched run forward, and a late event does not undo an endi
   expect(begun.run.steps[0]).toMatchObject({ status: 'running', startedAt: NOW.toISOString() });
   expect(ended.run.steps[0]).toMatchObject({ status: 'succeeded', summary: '12 files' });
   expect(late.run.steps[0]?.status).toBe('succeeded');
+});
+
+test('a step that is tried again says why, and is not shown as failed', () => {
+  const step = stepView('resume', { status: 'running', finishedAt: null, attempts: 1 });
+  const event = { type: 'step', run: 'b7k2mnpqrstv', at: NOW.toISOString(), step: 'resume', attempt: 1 } as const;
+
+  const waiting = brought(watched(runDetail({ steps: [step] })), { ...event, status: 'dispatched', text: 'no bus' });
+  const again = brought(waiting, { ...event, attempt: 2, status: 'running', text: null });
+  const refreshedOnce = refreshed(again, again.run);
+
+  expect(stepLines(waiting, VIEW)[0]).toContain('· resume       is tried again; attempt 1 failed: no bus');
+  expect(stepLines(refreshedOnce, VIEW)[0]).toContain('⠋ resume       attempt 2; attempt 1 failed: no bus');
+});
+
+test('in a pipe each failed attempt is told once, and so is the end', () => {
+  const view = { zone: 'UTC', prefix: '' };
+  const step = stepView('resume', { status: 'running', finishedAt: null, attempts: 1 });
+  const event = { type: 'step', run: 'b7k2mnpqrstv', at: NOW.toISOString(), step: 'resume', attempt: 1 } as const;
+
+  const begun = news(watched(runDetail({ steps: [step] })), new Map(), view);
+  const waiting = brought(watched(runDetail({ steps: [step] })), { ...event, status: 'dispatched', text: 'no bus' });
+  const tried = news(waiting, begun.said, view);
+  const quiet = news(brought(waiting, { ...event, attempt: 2, status: 'running', text: null }), tried.said, view);
+  const done = news(brought(waiting, { ...event, attempt: 2, status: 'succeeded', text: 'works' }), quiet.said, view);
+
+  const lines = [begun, tried, quiet, done].map((told) => told.lines.map((line) => line.slice(10)));
+  expect(lines).toEqual([
+    ['resume: started'],
+    ['resume: attempt 1 failed, is tried again: no bus'],
+    [],
+    [expect.stringMatching(/^resume: done in .*: works$/)],
+  ]);
 });
 
 test('runs are a table with the zone told once', () => {

@@ -3,11 +3,11 @@
 import { printable } from '#cli/render/text.ts';
 import { clock } from '#cli/render/times.ts';
 import { between, duration } from '#cli/render/units.ts';
-import { ended } from '#cli/render/watched.ts';
-import type { RunDetail, StepView } from '#engine/run.ts';
+import { ended, type Setback, type WatchedRun } from '#cli/render/watched.ts';
+import type { StepView } from '#engine/run.ts';
 
-/** What was said of the steps of a run: step → its last told phase. */
-export type Said = ReadonlyMap<string, 'started' | 'ended'>;
+/** What was said of the steps of a run: step → its last told phase, or the last attempt told to have failed. */
+export type Said = ReadonlyMap<string, 'started' | 'ended' | number>;
 
 export interface PlainView {
   zone: string;
@@ -16,15 +16,20 @@ export interface PlainView {
 }
 
 /** @returns the lines for what is new in the run, and what has been said then. */
-export function news(run: RunDetail, said: Said, view: PlainView): { lines: string[]; said: Said } {
+export function news({ run, setbacks }: WatchedRun, said: Said, view: PlainView): { lines: string[]; said: Said } {
   const told: { at: string; text: string }[] = [];
   const now = new Map(said);
   for (const step of run.steps) {
     const phase = now.get(step.name);
-    if (phase === 'ended' || step.status === 'planned' || step.status === 'dispatched') continue;
+    const setback = setbacks.get(step.name);
+    if (phase === 'ended' || (step.startedAt === null && !ended(step))) continue;
     if (phase === undefined && step.startedAt !== null && step.status !== 'reused') {
       told.push({ at: step.startedAt, text: `${printable(step.title)}: started` });
       now.set(step.name, 'started');
+    }
+    if (setback !== undefined && setback.attempt > (typeof phase === 'number' ? phase : 0)) {
+      told.push({ at: setback.at, text: failing(step, setback) });
+      now.set(step.name, setback.attempt);
     }
     if (!ended(step)) continue;
     told.push({ at: step.finishedAt ?? step.startedAt ?? run.requestedAt, text: ending(step) });
@@ -33,6 +38,10 @@ export function news(run: RunDetail, said: Said, view: PlainView): { lines: stri
   // Steps are looked at in the order of the plan, and told in the order in which things happened.
   const lines = told.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
   return { lines: lines.map(({ at, text }) => `${clock(at, view.zone)}  ${view.prefix}${text}`), said: now };
+}
+
+function failing({ title }: StepView, { attempt, error }: Setback): string {
+  return `${printable(title)}: attempt ${attempt} failed, is tried again: ${printable(error)}`;
 }
 
 function ending(step: StepView): string {
