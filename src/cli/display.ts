@@ -36,7 +36,7 @@ export function plainDisplay(context: Context, { moment }: DisplayOptions): Disp
   const tell = (watched: WatchedRun, prefix: string) => {
     const { run } = watched;
     if (!said.has(run.id)) print([`${runHeader(run, terminal.style)} · times in ${zoneName(moment)}`]);
-    const told = news(watched, said.get(run.id) ?? new Map(), { zone: moment.zone, prefix });
+    const told = news(watched, said.get(run.id) ?? new Map(), { zone: moment.zone, now: context.now(), prefix });
     said.set(run.id, told.said);
     print(told.lines);
     if (!isTerminal(run.status)) return;

@@ -148,7 +148,7 @@ test('a step that is tried again says why, and is not shown as failed', () => {
 });
 
 test('in a pipe each failed attempt is told once, and so is the end', () => {
-  const view = { zone: 'UTC', prefix: '' };
+  const view = { zone: 'UTC', now: NOW, prefix: '' };
   const step = stepView('resume', { status: 'running', finishedAt: null, attempts: 1 });
   const event = { type: 'step', run: 'b7k2mnpqrstv', at: NOW.toISOString(), step: 'resume', attempt: 1 } as const;
 
@@ -165,6 +165,23 @@ test('in a pipe each failed attempt is told once, and so is the end', () => {
     [],
     [expect.stringMatching(/^resume: done in .*: works$/)],
   ]);
+});
+
+test('a step that no worker takes is told once, with the host that it waits for', () => {
+  const step = stepView('sources', { status: 'dispatched', host: 'nas', startedAt: null, finishedAt: null });
+  const run = watched(runDetail({ status: 'running', finishedAt: null, steps: [step] }));
+  const after = (ms: number) => ({ zone: 'UTC', prefix: '', now: new Date(Date.parse(run.run.requestedAt) + ms) });
+
+  const soon = news(run, new Map(), after(1_000));
+  const late = news(run, soon.said, after(70_000));
+  const later = news(run, late.said, after(80_000));
+
+  expect([soon, late, later].map(({ lines }) => lines.map((line) => line.slice(10)))).toEqual([
+    [],
+    ['sources: waits for a worker on nas'],
+    [],
+  ]);
+  expect(stepLines(run, VIEW)[0]).toContain('waits for a worker on nas');
 });
 
 test('runs are a table with the zone told once', () => {

@@ -57,6 +57,19 @@ test('a service on another host is backed up by the worker there, and only by it
   expect(await readFile(join(lab.dir, 'before.txt'), 'utf8')).toMatch(/^\d+/);
 });
 
+test('a Redis that may throw jobs away is told of when everything starts, with the setting that cures it', async () => {
+  await using careless = await startRedis('--maxmemory-policy', 'allkeys-lru', '--appendonly', 'no');
+  const folders = `state_dir: ${lab.dir}/d/state, log_dir: ${lab.dir}/d/log`;
+  await lab.write('careless.yaml', `global: { ${folders} }\nredis: { url: "${careless.url}" }\n`);
+
+  const stack = await lab.start(['up', '--no-ui'], 'careless.yaml');
+  await stack.stop();
+
+  const told = await stack.stderr;
+  expect(told).toContain('warning: redis: maxmemory-policy is allkeys-lru');
+  expect(told).toContain('warning: redis: nothing is written to disk: set  appendonly yes');
+});
+
 test('a host that no configuration names cannot be joined', async () => {
   const { status, stderr } = await lab.cli(['worker', '--host', 'c']);
 

@@ -4,13 +4,17 @@ import { printable } from '#cli/render/text.ts';
 import { clock } from '#cli/render/times.ts';
 import { between, duration } from '#cli/render/units.ts';
 import { ended, type Setback, type WatchedRun } from '#cli/render/watched.ts';
-import type { StepView } from '#engine/run.ts';
+import type { RunDetail, StepView } from '#engine/run.ts';
 
 /** What was said of the steps of a run: step → its last told phase, or the last attempt told to have failed. */
-export type Said = ReadonlyMap<string, 'started' | 'ended' | number>;
+export type Said = ReadonlyMap<string, 'waiting' | 'started' | 'ended' | number>;
+
+/** A step that no worker has taken for so long (milliseconds) is told to wait: its host may be off. */
+const UNUSUAL_WAIT_MS = 5_000;
 
 export interface PlainView {
   zone: string;
+  now: Date;
   /** Put before every line, to tell several runs apart. */
   prefix: string;
 }
@@ -22,8 +26,12 @@ export function news({ run, setbacks }: WatchedRun, said: Said, view: PlainView)
   for (const step of run.steps) {
     const phase = now.get(step.name);
     const setback = setbacks.get(step.name);
+    if (phase === undefined && step.status === 'dispatched' && isUnusual(run, view.now)) {
+      told.push({ at: view.now.toISOString(), text: waiting(step) });
+      now.set(step.name, 'waiting');
+    }
     if (phase === 'ended' || (step.startedAt === null && !ended(step))) continue;
-    if (phase === undefined && step.startedAt !== null && step.status !== 'reused') {
+    if ((phase === undefined || phase === 'waiting') && step.startedAt !== null && step.status !== 'reused') {
       told.push({ at: step.startedAt, text: `${printable(step.title)}: started` });
       now.set(step.name, 'started');
     }
@@ -38,6 +46,17 @@ export function news({ run, setbacks }: WatchedRun, said: Said, view: PlainView)
   // Steps are looked at in the order of the plan, and told in the order in which things happened.
   const lines = told.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
   return { lines: lines.map(({ at, text }) => `${clock(at, view.zone)}  ${view.prefix}${text}`), said: now };
+}
+
+function waiting({ title, host }: StepView): string {
+  return `${printable(title)}: waits for a worker on ${printable(host)}`;
+}
+
+/** Nothing has happened in the run for a while. */
+function isUnusual({ requestedAt, startedAt, steps }: RunDetail, now: Date): boolean {
+  const instants = [requestedAt, startedAt, ...steps.flatMap((step) => [step.startedAt, step.finishedAt])];
+  const last = Math.max(...instants.flatMap((at) => (at === null ? [] : [Date.parse(at)])));
+  return now.getTime() - last > UNUSUAL_WAIT_MS;
 }
 
 function failing({ title }: StepView, { attempt, error }: Setback): string {

@@ -81,6 +81,7 @@ function saying(step: StepView, { reading, setback }: Now): string {
   if (step.status === 'reused') return `taken over${step.summary === null ? '' : `: ${printable(step.summary)}`}`;
   if (step.status === 'withdrawn') return 'not begun';
   if (ended(step)) return printable(step.summary ?? '');
+  if (step.status === 'dispatched' && setback === undefined) return `waits for a worker on ${printable(step.host)}`;
   const again = againText(step, setback);
   const progress = reading === undefined || step.status !== 'running' ? '' : progressText(reading);
   return [again, progress].filter((part) => part !== '').join('  ');
