@@ -218,7 +218,15 @@ function planned(key: string, more: Partial<PlannedStep> = {}): PlannedStep {
 const SERVICE = { kind: 'service', name: 'notes', type: 'generic', config: {} } as const;
 
 test('a plan tells what each step does, what stops and for how long, and what comes whatever happens', () => {
-  const quiesce = planned('quiesce', { plugin: SERVICE });
+  const backup = {
+    paths: ['/srv/notes', '/etc/notes'],
+    exclude: [],
+    commands: { before: [], timeout: '10m' },
+    quiesce: { stop: [['systemctl', 'stop', 'my notes'], ['sync']] },
+    password: { $secret: { path: 'x', from: 'inline' } },
+  };
+  const usb = { kind: 'destination', name: 'usb', type: 'local', config: {} } as const;
+  const quiesce = planned('quiesce', { plugin: { ...SERVICE, config: { backup } } });
   const resume = planned('resume', { plugin: SERVICE });
   const lines = planLines(
     {
@@ -246,7 +254,7 @@ test('a plan tells what each step does, what stops and for how long, and what co
             {
               type: 'parallel',
               nodes: [
-                { type: 'step', step: planned('copy-usb', { title: 'copy → usb', action: 'copy' }) },
+                { type: 'step', step: planned('copy-usb', { title: 'copy → usb', action: 'copy', uses: [usb] }) },
                 { type: 'step', step: planned('copy-vault', { title: 'copy → vault', action: 'copy' }) },
               ],
             },
@@ -261,7 +269,15 @@ test('a plan tells what each step does, what stops and for how long, and what co
   );
 
   const text = lines.join('\n');
-  expect(lines[0]).toBe('would backup notes on nas');
+  expect(lines.slice(0, 7)).toEqual([
+    'would backup notes on nas',
+    '',
+    '  paths              /srv/notes, /etc/notes',
+    '  commands.timeout   10m',
+    '  quiesce.stop       systemctl stop "my notes"; sync',
+    '  destinations       usb',
+    '',
+  ]);
   expect(text).toContain('  1  quiesce          Brings the data to rest');
   expect(text).toContain('from here until "resume" notes may be down, for about 24.6 s');
   expect(text).toContain('took 21.8 s last time');
