@@ -29,6 +29,7 @@ export interface Running {
 export interface LongRun {
   signal: AbortSignal;
   onReady(running: Running): void;
+  onWarning(text: string): void;
   events: SupervisorEvents;
 }
 

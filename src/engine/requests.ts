@@ -69,7 +69,7 @@ export interface RestorePointView {
   copies: {
     destination: string;
     host: string;
-    status: 'verified' | 'unverified' | 'missing';
+    status: 'verified' | 'unverified' | 'missing' | 'damaged';
     verifiedAt: string | null;
   }[];
 }

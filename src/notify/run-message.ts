@@ -110,7 +110,7 @@ function meaning(run: RunDetail): string {
   const { service, status, steps } = run;
   if (status === 'needs_attention') return 'It could not be put back: please look at it.';
   const resumed = steps.some((step) => step.action === 'resume' && !step.undo && isDone(step));
-  const again = resumed ? `, and ${service} was started again` : '';
+  const again = resumed ? ', and what was stopped for it runs again' : '';
   return status === 'rolled_back'
     ? `What was changed is put back${again}.`
     : `${service} itself is not changed${again}.`;

@@ -10,6 +10,8 @@ export interface PluginCatalog {
   find(kind: KindName, id: string): Plugin | undefined;
   /** The ids of a kind's plugins, sorted. */
   ids(kind: KindName): string[];
+  /** Where and why a plugin of this name was left out, if one was found. */
+  leftOut(kind: KindName, id: string): string | undefined;
 }
 
 export const kinds: { readonly [K in KindName]: Kind } = { hypervisor, service, destination, notification, archive };

@@ -39,7 +39,7 @@ describe('a run that ended', () => {
     });
     expect(message.text).toBe(
       [
-        'notes itself is not changed, and notes was started again.',
+        'notes itself is not changed, and what was stopped for it runs again.',
         'Step "copy → vault": /mnt/vault is not a mount point',
         'Complete and verified: the copy on usb.',
         'Next: mount it, then  homelab-autopilot runs retry b7k2 --from copy-vault',
