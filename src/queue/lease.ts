@@ -34,7 +34,7 @@ export function renewLease(lease: Lease, asked: Instant): void {
 }
 
 /** Milliseconds since the lock was surely ours. */
-export function leaseAge(lease: Lease): number {
+function leaseAge(lease: Lease): number {
   const clocks = new BigInt64Array(lease);
   const { wall, steady } = instant();
   return Math.max(wall - Number(Atomics.load(clocks, 0)), steady - Number(Atomics.load(clocks, 1)));
