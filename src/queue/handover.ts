@@ -32,6 +32,19 @@ export function noteHolder(ports: HandoverPorts, job: Job<SentStep>): Promise<st
   return ports.redis.set(holderKey(job.id ?? ''), ports.identity, 'EX', HOLDER_MEMORY_S, 'GET').catch(() => null);
 }
 
+/** Stands before the name of a holder that let go of the step in order, because its process was told to stop. */
+const STOPPED = 'stopped ';
+
+export function isStopped(holder: string): boolean {
+  return holder.startsWith(STOPPED);
+}
+
+/** For the next worker: nobody is at the step any more, although it has not come to its end. */
+export async function noteStopped(ports: HandoverPorts, job: Job<SentStep>): Promise<void> {
+  const key = holderKey(job.id ?? '');
+  await ports.redis.set(key, `${STOPPED}${ports.identity}`, 'EX', HOLDER_MEMORY_S).catch(() => undefined);
+}
+
 /**
  * Somebody may have had the step before us: makes sure that he has let go of it.
  * @returns what became of him, for the run's story.
@@ -47,6 +60,7 @@ export async function takeOver(
     const lately = heard === null ? '' : ` (last heard of at ${clock(Number(heard))})`;
     return `worker ${ports.host} ${what} in step ${step}${lately}; resumed at ${clock(Date.now())} on attempt ${Math.max(2, job.attemptsStarted)}`;
   };
+  if (previous !== null && isStopped(previous)) return tellOf('was stopped');
   if (previous === ports.identity) return tellOf('lost touch with Redis');
   if (previous !== null) {
     const died = await ports.isGone(previous);

@@ -14,7 +14,7 @@ import { encodeError } from '#queue/errors.ts';
 import { publishEvent } from '#queue/events.ts';
 import { endIfDeaf, fenceOf } from '#queue/fence.ts';
 import type { HandoverPorts, SentStep } from '#queue/handover.ts';
-import { mayHaveRun, noteHolder, takeOver } from '#queue/handover.ts';
+import { mayHaveRun, noteHolder, noteStopped, takeOver } from '#queue/handover.ts';
 import type { Heartbeat, Hold } from '#queue/heartbeat.ts';
 import { startHeartbeat } from '#queue/heartbeat.ts';
 import type { Lease } from '#queue/lease.ts';
@@ -158,7 +158,7 @@ async function performStep({ ports }: Desk, { job, lost }: Turn, hold: Hold | un
   tell.step('running', null);
   faultPoint('step.before');
   const fenced = fenceOf(hold.lease, lost);
-  const signal = AbortSignal.any([fenced.signal, cancel.signal]);
+  const signal = AbortSignal.any([fenced.signal, cancel.signal, ports.stopping]);
   using _deaf = endIfDeaf(cancel.signal, DEAF_MS, ports.abandon);
   using _lost = endIfDeaf(fenced.signal, LOST_DEAF_MS, ports.abandon);
   try {
@@ -179,7 +179,11 @@ async function performStep({ ports }: Desk, { job, lost }: Turn, hold: Hold | un
     return { status: 'succeeded', attempts, startedAt, finishedAt: new Date().toISOString(), output };
   } catch (error) {
     // Not a failure of the step: its lock runs out, and the next worker takes it up.
-    if (ports.stopping.aborted || fenced.signal.aborted) throw new DelayedError();
+    if (fenced.signal.aborted) throw new DelayedError();
+    if (ports.stopping.aborted) {
+      await noteStopped(ports, job);
+      throw new DelayedError();
+    }
     const told = cancel.signal.aborted ? cancelled(error) : error;
     const text = encodeError(told);
     tell.step('failed', text);
