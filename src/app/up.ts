@@ -7,6 +7,7 @@ import { supervise } from '#app/supervisor.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { startManagedRedis } from '#queue/managed-redis.ts';
 import type { WorkerKind } from '#queue/names.ts';
+import { lockState, requireFree } from '#store/lock.ts';
 
 /** What runs, once it runs. */
 export interface Running {
@@ -36,6 +37,9 @@ const REDIS_GRACE_MS = 20_000;
 export async function up({ config }: Settings, options: UpOptions): Promise<void> {
   let url: string | null = null;
   const { host, stateDir } = config.global;
+  // Before anything is started: what is started first would take the place of the other one's Redis.
+  using _place = lockState(stateDir, 'supervisor');
+  requireFree(stateDir);
   const redis: ProcessSpec = {
     name: 'redis',
     start: async () => (await startManagedRedis(stateDir)).child,

@@ -8,7 +8,7 @@ import { managedSocket } from '#queue/managed-redis.ts';
 import { mountSmallDisk } from '#test/chaos/disk.ts';
 import type { Arena } from '#test/chaos/faults.ts';
 import type { Finding, Recovery } from '#test/chaos/judge.ts';
-import { announcedEnds, judgeService, recoveries } from '#test/chaos/judge.ts';
+import { announcedEnds, falseDeaths, judgeService, recoveries } from '#test/chaos/judge.ts';
 import type { Lab } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
 import { seeded } from '#test/chaos/random.ts';
@@ -52,12 +52,16 @@ export interface ChaosResult {
   orphanProcesses: number;
   wrongWorld: number;
   doubleEffects: number;
+  falseDeaths: number;
   recoveryMs: { p50: number; p99: number; max: number; count: number };
   /** The steps that took longest to go on. */
   slowest: Recovery[];
   /** What was wrong, with the story of each run concerned. */
   findings: (Finding & { story: RunDetail | null })[];
 }
+
+/** From here on faults of a minute have their place. */
+const LONG_MINUTES = 2;
 
 const SERVICES = 32;
 const WORKERS = ['nas', 'nas', 'pi'];
@@ -79,7 +83,16 @@ export async function chaos(wish: ChaosWish): Promise<ChaosResult> {
       ...(disks.world === undefined ? {} : { worldDir: disks.world.path }),
     }),
   );
-  const arena: Arena = { lab, random: seeded(wish.seed), kills: [], counts: {}, disks, only: wish.only ?? null };
+  const arena: Arena = {
+    lab,
+    random: seeded(wish.seed),
+    kills: [],
+    counts: {},
+    spans: [],
+    disks,
+    only: wish.only ?? null,
+    long: wish.minutes > LONG_MINUTES,
+  };
   const tell = (line: string) => wish.tell(`${((Date.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${line}`);
   const log = await storm(
     arena,
@@ -169,6 +182,7 @@ type Verdict = Pick<
   | 'leakedLeases'
   | 'wrongWorld'
   | 'doubleEffects'
+  | 'falseDeaths'
   | 'recoveryMs'
   | 'slowest'
   | 'findings'
@@ -185,7 +199,9 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
   ];
   for (const service of lab.services) {
     findings.push(...judgeService(service, byService.get(service.name) ?? [], log.expected));
-    times.push(...recoveries(ledgerOf(service.folder), kills));
+    const ledger = ledgerOf(service.folder);
+    findings.push(...falseDeaths(service.name, ledger, { kills, spans: arena.spans }));
+    times.push(...recoveries(ledger, kills));
   }
   for (const { id, service } of runs) {
     const ends = announcedEnds(join(lab.dir, 'log'), id);
@@ -207,6 +223,7 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
     leakedLeases: lab.services.filter(({ name }) => history?.holder(name) !== null).length,
     wrongWorld: count('wrongWorld'),
     doubleEffects: count('doubleEffects'),
+    falseDeaths: count('falseDeaths'),
     recoveryMs: spread(times.map(({ ms }) => ms)),
     slowest: times.toSorted((a, b) => b.ms - a.ms).slice(0, 5),
     findings: findings.map((found) => ({
@@ -237,4 +254,8 @@ export const BAD = [
   'orphanProcesses',
   'wrongWorld',
   'doubleEffects',
+  'falseDeaths',
 ] as const satisfies (keyof ChaosResult)[];
+
+/** In how many milliseconds 99 of 100 steps go on after their worker died. */
+export const RECOVERY_P99_MS = 10_000;
