@@ -69,33 +69,28 @@ async function drill(): Promise<{ detail: RunDetail; problems: string[] }> {
 
 /** A step may be given up for a failure in it; then what was done is put back all the same. */
 const right: readonly RunStatus[] = ['rolled_back', 'failed'];
+const LIMIT = { timeout: 90_000 };
 
-test.for(drilled)(
-  'an exception at %s is got over',
-  async (point, context) => {
-    needs(context, 'redis-server');
-    await writeFile(join(lab.orders, `${point}~fail~1`), '');
+test.for(drilled)('an exception at %s is got over', LIMIT, async (point, context) => {
+  needs(context, 'redis-server');
+  await writeFile(join(lab.orders, `${point}~fail~1`), '');
 
-    const { detail, problems } = await drill();
+  const { detail, problems } = await drill();
 
-    expect(await readdir(lab.orders)).toContain(`done~${point}`);
-    expect(right).toContain(detail.status);
-    expect(problems).toEqual([]);
-  },
-  90_000,
-);
+  expect(await readdir(lab.orders)).toContain(`done~${point}`);
+  expect(right).toContain(detail.status);
+  expect(problems).toEqual([]);
+});
 
-test.for(drilled.filter((point) => point.startsWith('step.')))(
-  'a worker that freezes at %s is replaced, and the run goes on',
-  async (point, context) => {
-    needs(context, 'redis-server');
-    await writeFile(join(lab.orders, `${point}~freeze~2`), '');
+const inSteps = drilled.filter((point) => point.startsWith('step.'));
 
-    const { detail, problems } = await drill();
+test.for(inSteps)('a worker that freezes at %s is replaced, and the run goes on', LIMIT, async (point, context) => {
+  needs(context, 'redis-server');
+  await writeFile(join(lab.orders, `${point}~freeze~2`), '');
 
-    expect(await readdir(lab.orders)).toContain(`done~${point}`);
-    expect(detail.status).toBe('rolled_back');
-    expect(problems).toEqual([]);
-  },
-  90_000,
-);
+  const { detail, problems } = await drill();
+
+  expect(await readdir(lab.orders)).toContain(`done~${point}`);
+  expect(detail.status).toBe('rolled_back');
+  expect(problems).toEqual([]);
+});
