@@ -8,7 +8,7 @@ import { managedSocket } from '#queue/managed-redis.ts';
 import { mountSmallDisk } from '#test/chaos/disk.ts';
 import type { Arena } from '#test/chaos/faults.ts';
 import type { Finding, Recovery } from '#test/chaos/judge.ts';
-import { announcedEnds, falseDeaths, judgeService, recoveries } from '#test/chaos/judge.ts';
+import { announcedEnds, falseDeaths, isAlone, judgeService, recoveries } from '#test/chaos/judge.ts';
 import type { Lab } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
 import { seeded } from '#test/chaos/random.ts';
@@ -33,6 +33,13 @@ export interface ChaosWish {
   tell(line: string): void;
 }
 
+interface Spread {
+  p50: number;
+  p99: number;
+  max: number;
+  count: number;
+}
+
 export interface ChaosResult {
   seed: number;
   runs: number;
@@ -53,7 +60,9 @@ export interface ChaosResult {
   wrongWorld: number;
   doubleEffects: number;
   falseDeaths: number;
-  recoveryMs: { p50: number; p99: number; max: number; count: number };
+  recoveryMs: Spread;
+  /** The same, of the steps on whose way no other fault lay: what the death of a worker costs by itself. */
+  recoveryAloneMs: Spread;
   /** The steps that took longest to go on. */
   slowest: Recovery[];
   /** What was wrong, with the story of each run concerned. */
@@ -184,6 +193,7 @@ type Verdict = Pick<
   | 'doubleEffects'
   | 'falseDeaths'
   | 'recoveryMs'
+  | 'recoveryAloneMs'
   | 'slowest'
   | 'findings'
 >;
@@ -224,7 +234,8 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
     wrongWorld: count('wrongWorld'),
     doubleEffects: count('doubleEffects'),
     falseDeaths: count('falseDeaths'),
-    recoveryMs: spread(times.map(({ ms }) => ms)),
+    recoveryMs: spread(times),
+    recoveryAloneMs: spread(times.filter((time) => isAlone(time, { spans: arena.spans, kills }))),
     slowest: times.toSorted((a, b) => b.ms - a.ms).slice(0, 5),
     findings: findings.map((found) => ({
       ...found,
@@ -237,8 +248,8 @@ function countBy(words: readonly string[]): Record<string, number> {
   return Object.fromEntries([...Map.groupBy(words, (word) => word)].map(([word, all]) => [word, all.length]));
 }
 
-function spread(times: readonly number[]): ChaosResult['recoveryMs'] {
-  const sorted = times.toSorted((a, b) => a - b);
+function spread(times: readonly Recovery[]): Spread {
+  const sorted = times.map(({ ms }) => ms).toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   return { p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0, count: sorted.length };
 }
@@ -257,5 +268,5 @@ export const BAD = [
   'falseDeaths',
 ] as const satisfies (keyof ChaosResult)[];
 
-/** In how many milliseconds 99 of 100 steps go on after their worker died. */
+/** In how many milliseconds 99 of 100 steps go on after their worker died, when nothing else is in their way. */
 export const RECOVERY_P99_MS = 10_000;

@@ -91,6 +91,17 @@ export function recoveries(ledger: readonly Entry[], kills: readonly Kill[]): Re
   return times;
 }
 
+/** Whether nothing else died, or went on, between the death of a worker and the moment at which its step went on. */
+export function isAlone(
+  { killedAt, ms }: Recovery,
+  { kills, spans }: { kills: readonly Kill[]; spans: readonly Span[] },
+): boolean {
+  const span = { from: killedAt - AFTERMATH_MS / 2, to: killedAt + ms };
+  // The death itself is noted twice: as it was ordered, and as the supervisor saw it.
+  const other = kills.some(({ at }) => at > span.from && at < span.to && Math.abs(at - killedAt) > 500);
+  return !other && !harmed(spans, span);
+}
+
 /** A fault that has just ended may have taken effect: Redis back from a pause, a connection just made anew. */
 const AFTERMATH_MS = 10_000;
 

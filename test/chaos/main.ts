@@ -31,7 +31,7 @@ const result = await chaos({
   tell: (line) => values.quiet || console.error(line),
 });
 const bad: string[] = BAD.filter((name) => result[name] !== 0);
-if (result.recoveryMs.p99 > RECOVERY_P99_MS) bad.push('recoveryMs.p99');
+if (result.recoveryAloneMs.p99 > RECOVERY_P99_MS) bad.push('recoveryAloneMs.p99');
 for (const finding of result.findings.slice(0, 20)) console.error(JSON.stringify(finding, null, 1));
 const { findings: _findings, ...figures } = result;
 if (values.json) console.log(JSON.stringify(figures));
