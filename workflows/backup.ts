@@ -11,6 +11,6 @@ export const workflow = defineWorkflow({
 
   plan(context) {
     const tidyUp = context.archive.do('discard', setOf(context), { title: 'tidy up' });
-    return tidied(makeSet(context, { all: false }), persistent(tidyUp));
+    return tidied(makeSet(context), persistent(tidyUp));
   },
 });

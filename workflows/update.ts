@@ -50,10 +50,10 @@ export const workflow = defineWorkflow({
           { policy: change.policy, ...(to === undefined ? {} : { to }) },
           { key: 'check', stopUnless: 'available' },
         ),
-        service.do('fetch', { targets }),
-        makeSet(context, { all: true }),
-        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
         ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
+        service.do('fetch', { targets, policy: change.policy }),
+        makeSet(context, { all: true, judge: !force }),
+        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
         service.do('hold', { set: set.set, release }),
         reversible(
           sequence(

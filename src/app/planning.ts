@@ -85,7 +85,6 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
     return handle(destination.actions, refOf('destination', found), place);
   });
-  const points = planner.restorePoints(target.name).filter(({ purpose }) => purpose === 'backup');
   return {
     run: { id: run, restorePoint: derivedId('restore-point', run), replaced: derivedId('replaced', run) },
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
@@ -96,8 +95,9 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       rollback: update.rollback,
       policy: asJson(checkSettings(config, target, planner.decisions(target.name))),
     },
-    restorePoints: points
-      .map(({ id, createdAt }) => ({ id, createdAt }))
+    restorePoints: planner
+      .restorePoints(target.name)
+      .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
 }

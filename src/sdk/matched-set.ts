@@ -9,9 +9,13 @@ const KEYS = { sources: 'sources', release: 'release', preflight: 'preflight' } 
 
 /**
  * Brings the data to rest, captures it together with what runs, verifies the set, and brings a verified copy to every
- * destination. `all` stops everything that can write, so that data and images are of one instant.
+ * destination. `all` stops everything that can write, so that data and images are of one instant; without `judge` the
+ * service need not work afterwards, for it did not work before.
  */
-export function makeSet(context: PlanContext, { all }: { all: boolean }): PlanNode {
+export function makeSet(
+  context: PlanContext,
+  { all = false, judge = true }: { all?: boolean; judge?: boolean } = {},
+): PlanNode {
   const { run, service, archive, backup } = context;
   const set = setOf(context);
   const places = backup.destinations;
@@ -37,7 +41,7 @@ export function makeSet(context: PlanContext, { all }: { all: boolean }): PlanNo
           ...(knowsRelease ? { release: releaseOf(context) } : {}),
         }),
       ),
-      persistent(service.do('resume', {})),
+      persistent(service.do('resume', judge ? {} : { judge })),
     ),
     archive.do('seal', set, { key: 'verify', title: 'verify' }),
     parallel(...places.map((place) => copyTo(context, place))),
@@ -182,11 +186,12 @@ export function requireActions(
 }
 
 /**
- * The restore point that a person named, by its id or the beginning of it; without a name the newest one.
+ * The set that a person named, by its id or the beginning of it; without a name the newest backup.
  * @throws AutopilotError HA_NOT_FOUND
  */
 export function chosenPoint({ restorePoints, service }: PlanContext, name: string | undefined): string {
-  const found = name === undefined ? restorePoints.slice(0, 1) : restorePoints.filter(({ id }) => id.startsWith(name));
+  const backups = restorePoints.filter(({ purpose }) => purpose === 'backup');
+  const found = name === undefined ? backups.slice(0, 1) : restorePoints.filter(({ id }) => id.startsWith(name));
   const [point, another] = found;
   if (point !== undefined && (another === undefined || point.id === name)) return point.id;
   // One from another machine's history: the destinations are asked for it by its whole id.

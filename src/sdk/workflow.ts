@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
-import type { destination } from '#sdk/kinds/destination.ts';
+import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
 import type { service } from '#sdk/kinds/service.ts';
 import type { PlanNode, PlannedStep, PluginRef, RetryPolicy, UndoStep } from '#sdk/plan.ts';
 import type { Retention } from '#sdk/retention.ts';
@@ -49,8 +49,8 @@ export interface PlanContext {
     timeoutMs: number;
   };
   change: ChangeFacts;
-  /** The service's backups that the history knows, newest first. */
-  restorePoints: readonly { id: string; createdAt: string }[];
+  /** The service's sets that the history knows, newest first. */
+  restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose }[];
 }
 
 /** What the configuration says of updates and of the way back. */

@@ -37,6 +37,11 @@ export const UpdateTarget = z.object({
 });
 export type UpdateTarget = z.output<typeof UpdateTarget>;
 
+const VersionPolicy = z
+  .record(z.string(), z.json())
+  .default({})
+  .describe('The `update:` section and the registries, as far as they speak of versions');
+
 const Done = z.object({ summary: z.string() });
 
 export const service = kind('service', 'A program with data worth keeping', {
@@ -61,7 +66,9 @@ export const service = kind('service', 'A program with data worth keeping', {
     output: z.object({ summary: z.string(), outage: z.boolean().describe('Whether users notice from now on') }),
   }),
   resume: action('idempotent', 'Starts again what quiesce stopped, however far quiesce had come', {
-    input: z.object({}),
+    input: z.object({
+      judge: z.boolean().default(true).describe('Wait until the service works; false for one that did not work before'),
+    }),
     output: z.object({ summary: z.string() }),
   }),
   validate: action('read', 'Runs the probes that tell whether the service works', {
@@ -75,17 +82,14 @@ export const service = kind('service', 'A program with data worth keeping', {
     input: z.object({}),
     output: z.object({ images: z.array(RunningImage) }),
   }),
-  release: optionalAction('read', 'Describes what runs now; fails when it could not be brought back', {
+  release: optionalAction('read', 'Describes what runs now, as far as it takes to run it again', {
     input: z.object({}),
     output: z.object({ release: Release, summary: z.string(), warnings: z.array(z.string()).default([]) }),
   }),
   checkUpdate: optionalAction('read', 'Looks for a newer version that the policy allows', {
     input: z.object({
       to: z.string().optional().describe('The version that a person named'),
-      policy: z
-        .record(z.string(), z.json())
-        .default({})
-        .describe('The `update:` section, as far as it speaks of versions'),
+      policy: VersionPolicy,
     }),
     output: z.object({
       available: z.boolean(),
@@ -96,7 +100,7 @@ export const service = kind('service', 'A program with data worth keeping', {
     }),
   }),
   fetch: optionalAction('idempotent', 'Brings what an update needs onto the host; changes nothing that runs', {
-    input: z.object({ targets: z.array(UpdateTarget) }),
+    input: z.object({ targets: z.array(UpdateTarget), policy: VersionPolicy }),
     output: Done,
   }),
   hold: optionalAction('idempotent', 'Keeps the images of a release from being removed', {
