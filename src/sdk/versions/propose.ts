@@ -1,7 +1,7 @@
 /** From the check of a service to the update that is to be made now: what a service plugin answers to `checkUpdate`. */
 import { AutopilotError } from '#kernel/errors.ts';
 import type { RunningImage, UpdateTarget } from '#sdk/kinds/service.ts';
-import { parseReference, readReference, shortName } from '#sdk/registry/reference.ts';
+import { parseReference } from '#sdk/registry/reference.ts';
 import type { RegistryTools } from '#sdk/registry/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
 import { checkService } from '#sdk/versions/check.ts';
@@ -34,10 +34,10 @@ export async function proposeUpdate(
   if (targets.length === 0 && asked.to !== undefined) throw notThere(tools.name, asked.to);
   return {
     available: targets.length > 0,
-    from: taken.map((verdict) => `${verdict.name} ${shown(verdict.current)}`).join(', '),
-    to: taken.map((verdict) => `${verdict.name} ${shown({ tag: verdict.to?.tag ?? null, digest: null })}`).join(', '),
+    from: taken.map(({ reference }) => reference).join(', '),
+    to: targets.map(({ reference }) => reference).join(', '),
     targets,
-    summary: verdicts.map(sentence).join('; ') || 'it runs nothing that comes from a registry',
+    summary: summaryOf(verdicts),
   };
 }
 
@@ -83,13 +83,12 @@ function notThere(service: string, to: string): AutopilotError {
   });
 }
 
-function sentence({ name, reference, kind, to, why }: ImageVerdict): string {
-  const known = readReference(reference);
-  const image = known === undefined ? name : `${name} (${shortName(known)})`;
-  if (kind === 'available' || kind === 'held') return `${image}: ${to?.tag ?? ''} ${kind}, ${why}`;
-  return `${image}: ${why}`;
-}
-
-function shown({ tag, digest }: { tag: string | null; digest: string | null }): string {
-  return tag ?? digest ?? 'unknown';
+function summaryOf(verdicts: readonly ImageVerdict[]): string {
+  if (verdicts.length === 0) return 'it runs nothing that comes from a registry';
+  const told = verdicts.flatMap(({ kind, name, current, to, why }) => {
+    if (kind === 'up_to_date') return [];
+    const change = to === null ? name : `${name} ${current.tag ?? 'digest'} → ${to.tag}`;
+    return [kind === 'available' ? `${change} (${why})` : `${change}: ${kind}, ${why}`];
+  });
+  return told.length === 0 ? 'nothing newer' : told.join('; ');
 }

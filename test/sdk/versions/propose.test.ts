@@ -48,9 +48,10 @@ test('what the policy takes is the target, by name and digest, and what is held 
 
   const web = { name: 'web', reference: `${registry.host}/shop/web:1.1.0`, digest: next.digest };
   const db = { name: 'db', reference: `${registry.host}/shop/postgres:17.0`, digest: major.digest };
-  expect(proposal).toMatchObject({ available: true, from: 'web 1.0.0', to: 'web 1.1.0', targets: [web] });
-  expect(proposal.summary).toContain('17.0 held');
-  expect(named).toMatchObject({ available: true, to: 'db 17.0', targets: [db] });
+  const from = `${registry.host}/shop/web:1.0.0`;
+  expect(proposal).toMatchObject({ available: true, from, to: web.reference, targets: [web] });
+  expect(proposal.summary).toMatch(/^web 1\.0\.0 → 1\.1\.0 \(minor update\); db 16\.4 → 17\.0: held, /);
+  expect(named).toMatchObject({ available: true, to: db.reference, targets: [db] });
 });
 
 test('a version that a person names is taken although it was skipped, and one that is not there is refused', async () => {
@@ -59,9 +60,23 @@ test('a version that a person names is taken although it was skipped, and one th
   const decisions = [{ service: 'shop', image: null, decision: 'skip' as const, version: '1.1.0', at }];
 
   expect((await propose({ policy: { decisions } })).targets.map(({ name }) => name)).not.toContain('web');
-  expect((await propose({ policy: { decisions }, to: '1.1.0' })).to).toBe('web 1.1.0');
+  expect((await propose({ policy: { decisions }, to: '1.1.0' })).to).toMatch(/web:1\.1\.0$/);
   await expect(propose({ to: '9.9.9' })).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
   await expect(propose({ to: '--force' })).rejects.toMatchObject({ code: 'HA_USAGE' });
+});
+
+test('a version that a person names is all that is taken, also where another tag has moved', async () => {
+  const tool = await registry.push('shop/tool:latest', { content: 'old' });
+  await registry.push('shop/tool:latest', { content: 'new' });
+  await registry.push('shop/web:1.1.0', { content: '2' });
+  const [web] = images;
+  if (web === undefined) throw new Error('there is an image');
+  const both = [web, { ...web, name: 'tool', reference: `${registry.host}/shop/tool`, digest: tool.digest }];
+
+  const [all, named] = [await propose({}, both), await propose({ to: '1.1.0' }, both)];
+
+  expect(all.targets.map(({ name }) => name)).toEqual(['web', 'tool']);
+  expect(named.targets.map(({ name }) => name)).toEqual(['web']);
 });
 
 test('a registry that is away is a failure that is tried again, and never nothing to do', async () => {
