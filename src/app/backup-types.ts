@@ -1,5 +1,6 @@
 /** What is told of restore points by those who look at the destinations themselves. */
 import type { RestorePointView } from '#engine/requests.ts';
+import type { Release } from '#sdk/kinds/service.ts';
 import type { Progress } from '#sdk/tools.ts';
 
 export interface BackupsOptions {
@@ -27,6 +28,8 @@ export interface BackupDetail extends RestorePointView {
   /** Content of the files before compression. */
   contentBytes: number;
   warnings: string[];
+  /** What ran when it was made; null when the service's plugin cannot tell. */
+  release: Release | null;
 }
 
 export interface CopyCheck {

@@ -180,6 +180,7 @@ async function show(reach: Reach, id: string): Promise<BackupDetail> {
     sources: header.sources.map(({ path }) => path),
     contentBytes: header.counts.contentBytes,
     warnings: header.warnings,
+    release: header.release,
   };
 }
 

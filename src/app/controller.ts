@@ -5,6 +5,7 @@ import { createAbsences } from '#app/absences.ts';
 import { announceRun } from '#app/announce.ts';
 import { createAnswers } from '#app/answers.ts';
 import { dispatch } from '#app/dispatcher.ts';
+import { heldBack } from '#app/hold-back.ts';
 import { indexStep } from '#app/index-step.ts';
 import { createPerformer } from '#app/performer.ts';
 import { projectEvents } from '#app/projector.ts';
@@ -74,13 +75,18 @@ export async function startController(settings: Settings, address: RedisAddress,
   const points = createRestorePointIndex(db);
   const outbox = createOutbox(db, { now });
   const history = createHistory(db);
+  const decisions = createDecisions(db, { now });
   const journal = createJournal(db, {
     now,
     onRecorded: (run, step, result) => {
       indexStep(points, { run, step, result });
       for (const warning of warningsOf(result)) journal.tellStory(run, `step ${step.key}: ${warning}`);
     },
-    onFinished: (run) => announceRun(run, { config, history, outbox }, now()),
+    onFinished: (id) => {
+      const run = journal.run(id);
+      if (run?.status === 'rolled_back') decisions.decide(heldBack(run));
+      announceRun(id, { config, history, outbox }, now());
+    },
   });
   const transport = stack.use(createTransport(redis, (run) => describeRun(journal, run)));
   openQueues(transport, settings);
@@ -95,7 +101,7 @@ export async function startController(settings: Settings, address: RedisAddress,
     history,
     journal,
     workflows,
-    decisions: createDecisions(db, { now }),
+    decisions,
   });
 
   stack.use(await startRunsWorker({ redis, advance: (run) => engine.advance(run), log }));

@@ -113,8 +113,8 @@ export function createJournal(db: Database, options: JournalOptions): Journal {
              WHERE id = ? AND status IN ('queued', 'running')`,
           )
           .run(ending.status, ending.reason, ending.next, now(), run);
-        plans.delete(run);
         if (changes === 1) options.onFinished?.(run);
+        plans.delete(run);
         return changes === 1;
       });
     },

@@ -133,8 +133,8 @@ test('whatever the sets and rules are, the promises hold', () => {
       const removed = decisions.filter(({ keep }) => !keep).map(({ set }) => set);
       const backups = sets.filter(({ purpose }) => purpose === 'backup');
       const lost = removed.filter(({ purpose }) => purpose === 'backup');
-      const verified = decisions.filter(({ set }) => set.verifiedAt !== null && set.purpose === 'backup');
-      const newestVerified = verified[0]?.set;
+      const isVerified = ({ set }: (typeof decisions)[number]) => set.verifiedAt !== null && set.purpose === 'backup';
+      const newestVerified = decisions.find(isVerified)?.set;
 
       expect(decisions.map(({ set }) => set.id).sort()).toEqual(sets.map(({ id }) => id).sort());
       expect(removed.some(({ pinned }) => pinned)).toBe(false);

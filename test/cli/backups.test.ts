@@ -13,6 +13,7 @@ const POINT: BackupDetail = {
   sizeBytes: 4_100_000_000,
   files: 18_204,
   verifiedAt: '2026-03-01T02:10:00.000Z',
+  release: null,
   purpose: 'backup',
   pinned: true,
   copies: [
@@ -53,7 +54,7 @@ test('restore points are a table that tells of every copy whether it is verified
 
   expect(status).toBe(0);
   expect(stdout.split('\n').map((line) => line.trimEnd())).toEqual([
-    'ID    SERVICE  MADE (UTC)    SIZE  PIN     COPIES',
+    'ID    SERVICE  MADE (UTC)    SIZE  NOTE    COPIES',
     'p9f4  notes    02:00       4.1 GB  pinned  usb ✔, vault missing',
     '',
   ]);

@@ -151,6 +151,8 @@ test('a version that is rolled back leaves the compose file as it was, to the by
   expect(update).toMatchObject({ status: 'rolled_back' });
   expect(await written('compose.yaml')).toBe(before);
   expect(await inWeb('cat', '/version', '/data/note')).toBe('1.0\nprecious');
+  // Not a second time by itself.
+  expect(await run('update')).toMatchObject({ status: 'skipped' });
 });
 
 test('a rollback by hand finds the old image also after a cleaning up, with the registry away', async () => {

@@ -124,6 +124,7 @@ async function replaceFile(path: string, content: string): Promise<void> {
     await file.close();
   }
   await chmod(draft, mode & 0o7777);
-  if (process.getuid?.() === 0) await chown(draft, uid, gid);
+  const made = await stat(draft);
+  if (made.uid !== uid || made.gid !== gid) await chown(draft, uid, gid);
   await rename(draft, path);
 }

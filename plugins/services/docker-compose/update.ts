@@ -75,9 +75,8 @@ async function up(tools: ComposeTools, { project, files, services: names }: Deta
 
 async function requireImages(tools: ComposeTools, wanted: ReadonlyMap<string, string>): Promise<void> {
   const { images } = await versions(tools);
-  const wrong = images.filter(({ name, imageId: id }) => wanted.has(name) && wanted.get(name) !== id);
+  const one = images.find(({ name, imageId: id }) => wanted.has(name) && wanted.get(name) !== id);
   const missing = [...wanted.keys()].filter((name) => !images.some((image) => image.name === name));
-  const [one] = wrong;
   if (one === undefined && missing.length === 0) return;
   const problem =
     one === undefined

@@ -22,7 +22,7 @@ export function backupsTable(points: readonly RestorePointView[], { moment, styl
     point.service,
     when(point.createdAt, moment),
     formatBytes(point.sizeBytes),
-    point.pinned ? 'pinned' : '',
+    noteOf(point),
     point.copies.map((copy) => copyText(copy, style)).join(', ') || style('bad', 'no copy'),
   ]);
   const columns = [
@@ -30,10 +30,15 @@ export function backupsTable(points: readonly RestorePointView[], { moment, styl
     { title: 'SERVICE' },
     { title: `MADE (${zoneName(moment)})` },
     { title: 'SIZE', align: 'right' as const },
-    { title: 'PIN' },
+    { title: 'NOTE' },
     { title: 'COPIES' },
   ];
   return table(columns, rows);
+}
+
+function noteOf({ pinned, purpose }: RestorePointView): string {
+  const notes = [...(purpose === 'before-rollback' ? ['before rollback'] : []), ...(pinned ? ['pinned'] : [])];
+  return notes.join(', ');
 }
 
 function copyText({ destination, status }: Copy, style: Style): string {
@@ -58,8 +63,9 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
     ['by run', detail.run],
     ['holds', `${formatCount(detail.files, 'file')}, ${formatBytes(detail.contentBytes)}`],
     ['size', formatBytes(detail.sizeBytes)],
-    ['kept', detail.pinned ? 'until it is unpinned' : 'by the retention rules'],
+    ['kept', keptText(detail)],
     ...detail.sources.map((source, i) => [i === 0 ? 'from' : '', printable(source)]),
+    ...releaseFacts(detail.release),
   ];
   return [
     `${style('strong', detail.service)} · restore point ${detail.id}`,
@@ -71,6 +77,23 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
     ...(detail.warnings.length === 0 ? [] : ['', 'Warnings of the capture:']),
     ...detail.warnings.map((text) => `  ${printable(text)}`),
   ];
+}
+
+function keptText({ pinned, purpose }: BackupDetail): string {
+  if (pinned) return 'until it is unpinned';
+  return purpose === 'backup' ? 'by the retention rules' : 'for 7 days: a rollback replaced it';
+}
+
+/** What a rollback to it brings back besides its files. */
+function releaseFacts(release: BackupDetail['release']): string[][] {
+  if (release === null) return [['covers', 'files alone']];
+  const images = release.images.map(({ name, reference, digest }) => {
+    const pinnedBy = digest === null ? 'from no registry' : digest.slice(0, 19);
+    return `${name}: ${reference} (${pinnedBy})`;
+  });
+  const version = images.length > 0 || release.version === null ? [] : [`version ${release.version}`];
+  const facts = [...version, ...images].map((text, i) => [i === 0 ? 'ran' : '', printable(text)]);
+  return [...facts, ...release.configFiles.map((file, i) => [i === 0 ? 'config' : '', printable(file)])];
 }
 
 const LETTERS: Record<string, string> = { file: '-', directory: 'd', symlink: 'l', hardlink: '-' };
