@@ -7,12 +7,14 @@ import { isTerminal } from '#engine/run.ts';
 import type { FaultPoint } from '#kernel/fault.ts';
 import { PASSAGES_FILE } from '#kernel/fault.ts';
 import { derivedId, newId } from '#kernel/ids.ts';
+import type { JsonObject } from '#kernel/json.ts';
 import { pause, until } from '#kernel/wait.ts';
 import type { Passage, Program } from '#test/certify/passages.ts';
 import { passagesIn } from '#test/certify/passages.ts';
 import type { Scenario } from '#test/certify/scenarios.ts';
 import type { Lab, LabService } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
+import { files } from '#test/fixtures/drill/world.ts';
 import { processesOf } from '#test/support/processes.ts';
 
 export interface Case {
@@ -66,7 +68,7 @@ export async function certify(wish: CertifyWish): Promise<Certificate> {
   const labs = await Promise.all(Array.from({ length: wish.labs }, () => openLab({ services: SERVICES })));
   const leaked: string[] = [];
   try {
-    const benches = labs.map((lab) => ({ lab, services: [...lab.services] }));
+    const benches = labs.map((lab) => ({ lab, services: [...lab.services], restorable: new Set<string>() }));
     const [first] = benches;
     if (first === undefined) throw new Error('no homelab was asked for');
     const listed = await listCases(first, wish.scenarios);
@@ -109,15 +111,18 @@ interface Bench {
   lab: Lab;
   /** Those that no run has touched yet. */
   services: LabService[];
+  /** Those that have a restore point already. */
+  restorable: Set<string>;
 }
 
 async function listCases(bench: Bench, list: readonly Scenario[]): Promise<Case[]> {
   const cases: Case[] = [];
   for (const scenario of list) {
     // One before: what is written down then is what happens every night, with a set from the night before.
-    if (scenario.again) await performRun(bench, scenario, async () => undefined);
+    if (scenario.again) await performRun(bench, await prepared(bench, scenario), async () => undefined);
+    const subject = await prepared(bench, scenario);
     await writeFile(join(bench.lab.orders, PASSAGES_FILE), '');
-    const problems = await performRun(bench, scenario, async () => undefined);
+    const problems = await performRun(bench, subject, async () => undefined);
     if (problems.length > 0) throw new Error(`${scenario.name} fails with nobody killed: ${problems.join('; ')}`);
     const passages = passagesIn(bench.lab.orders);
     await rm(join(bench.lab.orders, PASSAGES_FILE));
@@ -133,9 +138,10 @@ async function tryOut(bench: Bench, tried: Case): Promise<Outcome> {
   const { lab } = bench;
   const { scenario, passage, victim } = tried;
   const itself = passage.program === victim;
+  const subject = await prepared(bench, scenario);
   const begun = Date.now();
   await writeFile(join(lab.orders, `${passage.point}~${itself ? 'die' : 'hold'}~${passage.count}`), '');
-  const problems = await performRun(bench, scenario, async (ended) => {
+  const problems = await performRun(bench, subject, async (ended) => {
     if (itself) return;
     const held = join(lab.orders, `held~${passage.point}`);
     await until(() => (existsSync(held) || ended.aborted ? true : undefined), { timeoutMs: HELD_MS });
@@ -162,19 +168,38 @@ function killed(lab: Lab, victim: Program): boolean {
   }
 }
 
-/** Asks for one run, lets `meanwhile` happen, and waits for the end. @returns what is not as promised. */
-async function performRun(
-  { lab, services }: Bench,
-  scenario: Scenario,
-  meanwhile: (ended: AbortSignal) => Promise<void>,
-): Promise<string[]> {
+interface Subject {
+  scenario: Scenario;
+  service: LabService;
+}
+
+/** A service in the state from which the scenario begins. */
+async function prepared({ lab, services, restorable }: Bench, scenario: Scenario): Promise<Subject> {
   const service = scenario.again ? services[0] : services.pop();
   if (service === undefined) throw new Error('more cases than services');
+  if (scenario.before === 'restore point') {
+    if (!restorable.has(service.name)) {
+      const id = newId();
+      await request(lab, { id, service: service.name, workflow: 'backup', input: {} });
+      await until(() => endOf(lab, derivedId('request', id, service.name)), { timeoutMs: ENDED_MS, everyMs: 25 });
+      restorable.add(service.name);
+    }
+    await writeFile(files.content(service.folder), 'written since');
+  }
+  return { scenario, service };
+}
+
+/** Asks for one run, lets `meanwhile` happen, and waits for the end. @returns what is not as promised. */
+async function performRun(
+  { lab }: Bench,
+  { scenario, service }: Subject,
+  meanwhile: (ended: AbortSignal) => Promise<void>,
+): Promise<string[]> {
   const id = newId();
   const run = derivedId('request', id, service.name);
   const ended = new AbortController();
   const mischief = meanwhile(ended.signal);
-  await request(lab, { id, service: service.name, scenario });
+  await request(lab, { id, service: service.name, workflow: scenario.workflow, input: scenario.input });
   const status = await until(() => endOf(lab, run), { timeoutMs: ENDED_MS, everyMs: 25 });
   ended.abort();
   await mischief;
@@ -191,13 +216,15 @@ function endOf(lab: Lab, run: string): string | undefined {
   return status !== undefined && isTerminal(status) ? status : undefined;
 }
 
-async function request(lab: Lab, what: { id: string; service: string; scenario: Scenario }): Promise<void> {
-  const { workflow, input } = what.scenario;
+async function request(
+  lab: Lab,
+  { id, service, workflow, input }: { id: string; service: string; workflow: string; input: JsonObject },
+): Promise<void> {
   for (;;) {
     let controller: RemoteController | undefined;
     try {
       controller = await lab.connect();
-      await controller.enqueue({ id: what.id, workflow, services: [what.service], all: false, input });
+      await controller.enqueue({ id, workflow, services: [service], all: false, input });
       return;
     } catch {
       await pause(50);

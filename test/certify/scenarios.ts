@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TerminalStatus } from '#engine/run.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Lab, LabService } from '#test/chaos/lab.ts';
-import { FIRST_CONTENT, files, ledgerOf } from '#test/fixtures/drill/world.ts';
+import { BAD_VERSION, FIRST_CONTENT, FIRST_VERSION, files, ledgerOf } from '#test/fixtures/drill/world.ts';
 import { root } from '#test/support/sources.ts';
 
 export interface Scenario {
@@ -16,12 +16,25 @@ export interface Scenario {
   status: TerminalStatus;
   /** One service for all runs, so that each finds what the one before has left; otherwise a new one each time. */
   again: boolean;
+  /** What the service has been through before the run: a restore point, and content that was written since. */
+  before: 'nothing' | 'restore point';
   /** What is wrong with the world after the run; empty when all is well. */
   problems(lab: Lab, service: LabService, run: string): string[];
 }
 
-/** Workflows that need an input of their own to be run. */
-const INPUTS: Readonly<Record<string, JsonObject>> = {};
+/** What a workflow needs to be run, and leaves, where that is not what a backup needs and leaves. */
+interface Special {
+  input?: JsonObject;
+  before?: Scenario['before'];
+  again?: boolean;
+  version?: string;
+}
+
+const SPECIAL: Readonly<Record<string, Special>> = {
+  update: { again: false, version: '2' },
+  rollback: { before: 'restore point' },
+  restore: { before: 'restore point', input: { overwrite: true } },
+};
 
 /** The names of the workflows, from the names of their files. */
 function workflowNames(): string[] {
@@ -32,30 +45,46 @@ function workflowNames(): string[] {
 }
 
 export function scenarios(): Scenario[] {
-  const ours = workflowNames().map(
-    (workflow): Scenario => ({
+  const ours = workflowNames().map((workflow): Scenario => {
+    const { input = {}, before = 'nothing', again = true, version = FIRST_VERSION } = SPECIAL[workflow] ?? {};
+    return {
       name: workflow,
       workflow,
-      input: INPUTS[workflow] ?? {},
+      input,
       status: 'succeeded',
-      again: true,
+      again,
+      before,
       problems: (lab, service) => [
-        ...serviceProblems(service, FIRST_CONTENT),
+        ...serviceProblems(service, { content: FIRST_CONTENT, version }),
         ...leftovers(lab, service),
         ...setProblems(lab, service),
       ],
-    }),
-  );
+    };
+  });
   return [
     ...ours,
+    {
+      name: 'update that fails its gate',
+      workflow: 'update',
+      input: { to: BAD_VERSION },
+      status: 'rolled_back',
+      again: false,
+      before: 'nothing',
+      problems: (lab, service) => [
+        ...serviceProblems(service, { content: FIRST_CONTENT }),
+        ...leftovers(lab, service),
+        ...setProblems(lab, service),
+      ],
+    },
     {
       name: 'drill',
       workflow: 'drill',
       input: {},
       status: 'succeeded',
       again: false,
+      before: 'nothing',
       problems: (lab, service, run) => [
-        ...serviceProblems(service, run, run),
+        ...serviceProblems(service, { content: run, succeeded: run }),
         ...leftovers(lab, service),
         ...hookProblems(service, 1),
       ],
@@ -66,8 +95,9 @@ export function scenarios(): Scenario[] {
       input: { fail: 'last' },
       status: 'rolled_back',
       again: false,
+      before: 'nothing',
       problems: (lab, service) => [
-        ...serviceProblems(service, FIRST_CONTENT),
+        ...serviceProblems(service, { content: FIRST_CONTENT }),
         ...leftovers(lab, service),
         ...hookProblems(service, 1),
       ],
@@ -75,13 +105,25 @@ export function scenarios(): Scenario[] {
   ];
 }
 
+interface Wanted {
+  content: string;
+  version?: string;
+  /** The run of the drill that left its marks. */
+  succeeded?: string;
+}
+
 /** Up, content wholly old or wholly new, the marks of a run that succeeded, nothing else; never two at work at once. */
-function serviceProblems({ folder }: LabService, wanted: string, succeeded?: string): string[] {
+function serviceProblems({ folder }: LabService, wanted: Wanted): string[] {
   const problems: string[] = [];
   const content = readFileSync(files.content(folder), 'utf8');
-  if (content !== wanted) problems.push(`the content is "${content}", not "${wanted}"`);
+  if (content !== wanted.content) problems.push(`the content is "${content}", not "${wanted.content}"`);
+  const file = files.version(folder);
+  const version = existsSync(file) ? readFileSync(file, 'utf8') : FIRST_VERSION;
+  const right = wanted.version ?? FIRST_VERSION;
+  if (version !== right) problems.push(`the version is ${version}, not ${right}`);
+  const { succeeded } = wanted;
   const sides = succeeded === undefined ? [] : [`side-a.${succeeded}`, `side-b.${succeeded}`];
-  const expected = new Set(['content', 'ledger', 'busy', ...sides]);
+  const expected = new Set(['content', 'ledger', 'busy', 'version', ...sides]);
   const names = new Set(readdirSync(folder));
   for (const name of names) {
     if (name === 'stopped') problems.push('the service is down');
@@ -108,7 +150,7 @@ function leftovers(lab: Lab, { name }: LabService): string[] {
   return left.map((path) => `left over: ${path}`);
 }
 
-/** Retention keeps the newest set alone, and all of it is as its checksums say. */
+/** One backup is there, besides what rollbacks replaced, and all of it is as its checksums say. */
 function setProblems(lab: Lab, { name }: LabService): string[] {
   const folder = join(lab.dir, 'usb', name);
   const sets = below(folder);
@@ -116,6 +158,9 @@ function setProblems(lab: Lab, { name }: LabService): string[] {
     const options = { cwd: join(folder, set), stdio: 'ignore' } as const;
     return spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], options).status !== 0;
   });
-  const count = sets.length === 1 ? [] : [`${sets.length} sets are there, not 1`];
+  const backups = sets.filter((set) => {
+    return readFileSync(join(folder, set, 'manifest.json'), 'utf8').includes('"purpose": "backup"');
+  });
+  const count = backups.length === 1 ? [] : [`${backups.length} backups are there, not 1`];
   return [...count, ...damaged.map((set) => `damaged: ${set}`)];
 }

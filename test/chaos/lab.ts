@@ -132,10 +132,11 @@ function configuration(lab: { dir: string; stateDir: string; services: readonly 
   return [
     'version: 1',
     `global: { host: nas, state_dir: ${lab.stateDir}, log_dir: ${join(lab.dir, 'log')}, log_level: warn, timeout: 60s,`,
-    '  priority: { nice: 0, ionice: none }, parallelism: { backups: 64 } }',
+    '  priority: { nice: 0, ionice: none }, parallelism: { backups: 64, updates: 64 } }',
     `hosts: { ${hosts.map((host) => `${host}: {}`).join(', ')} }`,
     `destinations: { usb: { type: local, path: ${join(lab.dir, 'usb')} } }`,
     'backup: { destinations: [usb], retention: { keep_last: 1, min_keep: 1 } }',
+    'updates: { gate: { timeout: 10s, stable_for: 0s } }',
     'services:',
     ...lab.services.map(
       ({ name, host, folder }) => `  - { name: ${name}, type: ledger, host: ${host}, folder: ${folder}, backup: {} }`,
