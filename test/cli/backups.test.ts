@@ -130,11 +130,17 @@ test('files are one line each, whatever their names hold, and one document with 
 
   const lines = await withBackups(more).run('backups', 'files', 'p9f4');
   const json = await withBackups(more).run('backups', 'files', 'p9f4', '--json');
+  const nothing = await withBackups().run('backups', 'files', 'p9f4', 'notes/*');
   const empty = await withBackups().run('backups', 'files', 'p9f4', '*.none', '--json');
 
   expect(lines.stdout).toBe(
     '-0644 root root      3 B  2026-03-01 02:00:00  /srv/a\\nb\nl0644 root root      3 B  2026-03-01 02:00:00  /srv/c -> a\n',
   );
+  expect(nothing).toMatchObject({
+    status: 0,
+    stdout: '',
+    stderr: expect.stringContaining('No file of the set matches'),
+  });
   expect(JSON.parse(json.stdout).files.map(({ path }: { path: string }) => path)).toEqual(['/srv/a\nb', '/srv/c']);
   expect(JSON.parse(empty.stdout)).toEqual({ files: [] });
 });

@@ -60,13 +60,23 @@ export async function backupFiles(context: Context, call: Call): Promise<ExitSta
   return withBackups(context, call, async ({ settings, backups }) => {
     const files = backups.files(word(call, 0), call.words[1]);
     if (flag(call, 'json')) await printFilesJson(context, files);
-    else {
-      for await (const file of files) {
-        context.terminal.write(`${fileLine(file, settings.config.global.timezone)}\n`);
-      }
-    }
+    else await printFiles(context, files, settings.config.global.timezone);
     return EXIT.done;
   });
+}
+
+async function printFiles({ terminal }: Context, files: AsyncIterable<SetFile>, zone: string): Promise<void> {
+  let none = true;
+  for await (const file of files) {
+    terminal.write(`${fileLine(file, zone)}\n`);
+    none = false;
+  }
+  if (none) {
+    terminal.tell('No file of the set matches.');
+    terminal.tell(
+      '  A glob with a slash in it is relative to its source; one that begins with a slash is a whole path.',
+    );
+  }
 }
 
 /** One document, but written piece by piece: a set may hold millions of files. */
