@@ -1,5 +1,6 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
+import type { Keeper } from '#app/keeper.ts';
 import { chosenServices, makePlan } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import type { Workflows } from '#app/workflows.ts';
@@ -24,6 +25,7 @@ export interface AnswerPorts {
   history: History;
   journal: Journal;
   workflows: Workflows;
+  keeper: Keeper;
 }
 
 /** The controller, and the door through which requests from other processes come in. */
@@ -56,11 +58,13 @@ export function createAnswers(ports: AnswerPorts): Controller & { answer(request
       });
       return history.run(id);
     },
+    setPaused: async (schedule, paused) => ports.keeper.setPaused(schedule, paused),
   };
   return { ...controller, answer: (request) => dispatch(controller, request) };
 }
 
 const Id = z.object({ id: z.string() });
+const Pausing = z.object({ schedule: z.string(), paused: z.boolean() });
 const IdFrom = z.object({ id: z.string(), from: z.string().nullable() });
 
 async function dispatch(controller: Controller, { method, parameters }: Request): Promise<unknown> {
@@ -82,6 +86,10 @@ async function dispatch(controller: Controller, { method, parameters }: Request)
     case 'retry': {
       const { id, from } = IdFrom.parse(parameters);
       return controller.retry(id, from);
+    }
+    case 'setPaused': {
+      const { schedule, paused } = Pausing.parse(parameters);
+      return controller.setPaused(schedule, paused);
     }
     default:
       throw new AutopilotError('HA_USAGE', `the controller does not know the request "${method}"`, {
