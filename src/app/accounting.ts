@@ -41,6 +41,8 @@ export interface KeeperState {
   absences: Absence[];
   /** Schedules with a slot that waits for its host. */
   waiting: Set<string>;
+  /** What was due until then was looked at by the controller before this one. */
+  heldUntil: number;
   /** When the schedules were last looked after, by this controller. */
   seenAt: number | undefined;
 }
@@ -107,8 +109,9 @@ function dueSlots(planner: Planner, from: number, now: number): { slots: Slot[];
   return { slots, more: false };
 }
 
-function causeOf({ absences, waiting }: KeeperState, id: string, slot: Slot): Cause {
-  if (waiting.has(id)) return 'host_away';
+function causeOf({ absences, waiting, heldUntil }: KeeperState, id: string, slot: Slot): Cause {
+  // Looked at before, and left open: nothing but a host that is away does that.
+  if (waiting.has(id) || slot.due <= heldUntil) return 'host_away';
   return absences.findLast(({ from, to }) => from <= slot.due && slot.due <= to)?.cause ?? 'late';
 }
 

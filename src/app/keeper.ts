@@ -27,6 +27,9 @@ export interface Keeper {
 /** A controller that lives looks in every half minute; one that did not for longer has slept, or its clock jumped. */
 const ASLEEP_MS = 90_000;
 
+/** What is late is judged soon after; older absences explain nothing any more. */
+const MOST_ABSENCES = 20;
+
 /** "Why did it not run on Tuesday?" is asked of the last weeks, and of the same night a year ago. */
 const KEPT_MS = 400 * 86_400_000;
 
@@ -35,7 +38,13 @@ const EARLY_MS = 1_000;
 
 export function createKeeper(ports: KeeperPorts): Keeper {
   const { ledger } = ports;
-  const state: KeeperState = { schedules: new Map(), absences: [], waiting: new Set(), seenAt: undefined };
+  const state: KeeperState = {
+    schedules: new Map(),
+    absences: [],
+    waiting: new Set(),
+    heldUntil: 0,
+    seenAt: undefined,
+  };
   const opened = (id: string) => {
     const known = state.schedules.get(id);
     if (known === undefined) throw unknownSchedule(id, [...state.schedules.keys()]);
@@ -94,11 +103,14 @@ function look({ ledger, now: clock, log }: KeeperPorts, state: KeeperState): num
   const first = state.seenAt === undefined;
   const last = state.seenAt ?? ledger.seenAt() ?? now;
   state.seenAt = now;
+  if (first) state.heldUntil = last;
   if (now < last) {
+    state.heldUntil = Math.min(state.heldUntil, now);
     ledger.rewind(now);
     log.warn('the clock was set back', { seconds: Math.round((last - now) / 1_000) });
   } else if (now - last > (first ? ON_TIME_MS : ASLEEP_MS)) {
     state.absences.push({ from: last, to: now, cause: first ? 'controller_down' : 'asleep' });
+    if (state.absences.length > MOST_ABSENCES) state.absences.shift();
   }
   if (first) ledger.see(now);
   return now;

@@ -31,7 +31,7 @@ export interface LedgerLog {
 }
 
 export interface Ledger extends LedgerLog {
-  known(id: string): KnownSchedule | undefined;
+  known(id: string): Pick<KnownSchedule, 'accountedTo' | 'pausedAt'> | undefined;
   /** From this instant on the schedule is accounted for, by these rules. A pause holds on. */
   begin(schedule: Schedule, from: number): void;
   /** The schedule is no more; its dispositions stay. */
@@ -70,6 +70,13 @@ const KnownRow = z
       pausedAt,
     }),
   );
+
+const StandRow = z
+  .object({ accounted_to: z.string(), paused_at: z.string().nullable() })
+  .transform(({ accounted_to: accountedTo, paused_at: pausedAt }) => ({
+    accountedTo: Date.parse(accountedTo),
+    pausedAt,
+  }));
 
 const FireRow = z
   .object({
@@ -133,8 +140,8 @@ export function createLedger(db: Database): Ledger {
     ...log,
 
     known(id) {
-      const row = db.sql('SELECT id, rules, accounted_to, paused_at FROM schedules WHERE id = ?').get(id);
-      return row === undefined ? undefined : KnownRow.parse(row);
+      const row = db.sql('SELECT accounted_to, paused_at FROM schedules WHERE id = ?').get(id);
+      return row === undefined ? undefined : StandRow.parse(row);
     },
 
     begin(schedule, from) {
