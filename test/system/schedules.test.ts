@@ -80,6 +80,8 @@ test('a controller that is killed around its ticks leaves each slot exactly one 
   await lab.start();
   await fireAgain('backup.often', 3);
   await fireAgain('backup.queued', 1);
+  // Nothing is written while both are read.
+  await lab.stop();
 
   for (const schedule of ['backup.often', 'backup.queued']) {
     const fires = ledger(schedule);
@@ -102,6 +104,7 @@ test('a controller that is killed around its ticks leaves each slot exactly one 
 }, 300_000);
 
 test('a schedule that is paused asks for no run until it is resumed, and its log says so', async () => {
+  await lab.start();
   await using controller = await lab.connect();
 
   const { pausedAt } = await controller.setPaused('backup.often', true);
