@@ -23,8 +23,11 @@ export interface KeeperPorts {
   plan(schedule: Schedule, run: string): Plan;
   /** How long (milliseconds) no worker has been there for a host; null when one is there. */
   awayMs(host: string): number | null;
-  /** Called in the transaction that writes the disposition. */
-  onFire(fire: Fire): void;
+  /**
+   * Called in the transaction that writes the dispositions. `missed`: slots that were to run and did not, and for which
+   * no later one stands.
+   */
+  onFires(schedule: Schedule, told: { fires: Fire[]; missed: Fire[] }): void;
   log: Log;
   now(): Date;
 }
@@ -95,7 +98,7 @@ export function account(
     if (open === undefined) state.waiting.delete(id);
     else state.waiting.add(id);
     const accountedTo = open === undefined ? lastSlot.nominal : open.nominal - 1;
-    carryOut(ports, schedule, { verdicts, accountedTo, unfinished, now: look.now });
+    carryOut(ports, schedule, { verdicts, accountedTo, more, unfinished, now: look.now });
     if (open !== undefined || !more) return;
   }
 }
@@ -110,14 +113,17 @@ function dueSlots(planner: Planner, from: number, now: number): { slots: Slot[];
 }
 
 function causeOf({ absences, waiting, heldUntil }: KeeperState, id: string, slot: Slot): Cause {
+  const absence = absences.findLast(({ from, to }) => from <= slot.due && slot.due <= to);
+  if (absence !== undefined) return absence.cause;
   // Looked at before, and left open: nothing but a host that is away does that.
-  if (waiting.has(id) || slot.due <= heldUntil) return 'host_away';
-  return absences.findLast(({ from, to }) => from <= slot.due && slot.due <= to)?.cause ?? 'late';
+  return waiting.has(id) || slot.due <= heldUntil ? 'host_away' : 'late';
 }
 
 interface Outcome {
   verdicts: Verdict[];
   accountedTo: number;
+  /** Further slots follow at once. */
+  more: boolean;
   unfinished: UnfinishedRun[];
   now: number;
 }
@@ -140,18 +146,22 @@ function carryOut(ports: KeeperPorts, schedule: Schedule, outcome: Outcome): voi
     for (const { fire, wish } of entries) {
       if (wish !== null) acceptRun(ports, schedule, wish);
       if (wish !== null && fire.detail !== null) ports.journal.tellStory(wish.run, `caught up, ${fire.detail}`);
-      ports.onFire(fire);
     }
-    ports.ledger.record(
-      schedule.id,
-      entries.map(({ fire }) => fire),
-      accountedTo,
-    );
+    const fires = entries.map(({ fire }) => fire);
+    ports.ledger.record(schedule.id, fires, accountedTo);
+    ports.onFires(schedule, { fires, missed: outcome.more ? [] : missedOf(fires) });
   });
   if (!asks) return;
   faultPoint('fire.after');
   for (const run of replaced) ports.cancel(run, 'its schedule asked for the next run (overlap: cancel_previous)');
   ports.admit();
+}
+
+/** What a person would want to know: nothing that was told to be so, and nothing that was made good. */
+function missedOf(fires: readonly Fire[]): Fire[] {
+  return fires
+    .slice(fires.findLastIndex(({ run }) => run !== null) + 1)
+    .filter(({ disposition, reason }) => (disposition === 'missed' && reason !== 'removed') || reason === 'host_away');
 }
 
 /** A run that a person asked for is not the schedule's to end. */

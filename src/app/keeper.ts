@@ -18,6 +18,8 @@ export interface Keeper {
   runNow(id: string, job: string): void;
   /** Looks after all schedules: ticks may be lost, clocks may jump. */
   sweep(): void;
+  /** Whether a slot waits for its host: then the next sweep should be soon. */
+  waits(): boolean;
   /** @throws AutopilotError HA_NOT_FOUND with the nearest id. */
   setPaused(id: string, paused: boolean): PauseState;
   /** When the clock is to tick the next time, in milliseconds. */
@@ -77,6 +79,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       ledger.prune(now - KEPT_MS);
       for (const known of state.schedules.values()) account({ ports, state }, known, { now });
     },
+
+    waits: () => state.waiting.size > 0,
 
     setPaused(id, paused) {
       const known = opened(id);

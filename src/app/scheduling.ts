@@ -1,5 +1,6 @@
 /** The schedules at work: the clock in Redis, the keeper of the ledger, and what looks after both. */
 import type { Absences } from '#app/absences.ts';
+import { announceMissed } from '#app/announce.ts';
 import type { Keeper } from '#app/keeper.ts';
 import { createKeeper } from '#app/keeper.ts';
 import { makePlan, serviceNamed } from '#app/planning.ts';
@@ -15,6 +16,7 @@ import type { Redis } from '#queue/connection.ts';
 import { startClock } from '#queue/schedules.ts';
 import type { Log } from '#sdk/tools.ts';
 import type { Ledger } from '#store/ledger.ts';
+import type { Outbox } from '#store/outbox.ts';
 
 export interface SchedulingPorts {
   settings: Settings;
@@ -22,6 +24,7 @@ export interface SchedulingPorts {
   engine: Engine;
   journal: Journal;
   ledger: Ledger;
+  outbox: Outbox;
   redis: Redis;
   absences: Absences;
   log: Log;
@@ -36,6 +39,9 @@ export interface Scheduling extends AsyncDisposable {
 
 /** Ticks are the rule; this finds what they missed, also while Redis is away. */
 const SWEEP_MS = 30_000;
+
+/** While a slot waits for its host, as all do that are caught up when the whole machine starts. */
+const WAITING_SWEEP_MS = 3_000;
 
 export async function startScheduling(ports: SchedulingPorts): Promise<Scheduling> {
   await using stack = new AsyncDisposableStack();
@@ -80,15 +86,18 @@ function keeperOf(ports: SchedulingPorts): Keeper {
         input: {},
       }),
     awayMs: (host) => absences.ofHost(host),
-    onFire: ({ schedule, slot, disposition, detail }) => {
-      if (disposition !== 'ran') log.warn(`a schedule ${disposition}`, { schedule, slot, why: detail });
+    onFires({ host }, { fires, missed }) {
+      for (const { schedule, slot, disposition, detail } of fires) {
+        if (disposition !== 'ran') log.info(`a schedule: ${disposition}`, { schedule, slot, why: detail });
+      }
+      announceMissed(missed, { config, outbox: ports.outbox, host }, now());
     },
   });
 }
 
 async function keepSweeping(keeper: Keeper, log: Log, signal: AbortSignal): Promise<void> {
   for (;;) {
-    await pause(SWEEP_MS, signal);
+    await pause(keeper.waits() ? WAITING_SWEEP_MS : SWEEP_MS, signal);
     if (signal.aborted) return;
     try {
       keeper.sweep();

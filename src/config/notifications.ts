@@ -44,10 +44,10 @@ export const Notifications = z.object({
     .array(Route)
     .meta({ expects: 'a list of routes' } satisfies FieldNotes)
     .optional()
-    .describe('Default: every channel is told of "*_failed" and needs_attention'),
+    .describe('Default: every channel is told of "*_failed", schedule_missed and needs_attention'),
 });
 
-const DEFAULT_EVENTS = ['*_failed', 'needs_attention'];
+const DEFAULT_EVENTS = ['*_failed', 'schedule_missed', 'needs_attention'];
 
 export interface NotificationSurroundings {
   catalog: PluginCatalog;

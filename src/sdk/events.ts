@@ -1,6 +1,6 @@
 /** The events that a person can be told of. What is listed here can occur today; later features add theirs. */
 
-export const EVENTS = ['backup_success', 'backup_failed', 'needs_attention'] as const;
+export const EVENTS = ['backup_success', 'backup_failed', 'schedule_missed', 'needs_attention'] as const;
 
 /** Events of the design whose feature is not built yet. */
 export const EVENTS_NOT_YET: readonly string[] = [
@@ -13,7 +13,6 @@ export const EVENTS_NOT_YET: readonly string[] = [
   'rollback_executed',
   'disk_space_warning',
   'drill_failed',
-  'schedule_missed',
 ];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */

@@ -32,6 +32,8 @@ export interface KeeperStage extends AsyncDisposable {
   runs(): { id: string; status: string; schedule: string | null }[];
   /** Ids of the runs that were to be cancelled. */
   cancelled: string[];
+  /** Slots that a person is told of. */
+  missed: string[];
   refuse: string | null;
 }
 
@@ -90,7 +92,7 @@ export async function openKeeperStage(start: string): Promise<KeeperStage> {
         const since = stage.away.get(host);
         return since === undefined ? null : Math.max(0, stage.clock - since);
       },
-      onFire: () => undefined,
+      onFires: (_schedule, { missed }) => void stage.missed.push(...missed.map(({ slot }) => slot.slice(0, 16))),
     });
 
   let schedules: Schedule[] = [];
@@ -101,6 +103,7 @@ export async function openKeeperStage(start: string): Promise<KeeperStage> {
     away: new Map(),
     keeper: open(),
     cancelled: [],
+    missed: [],
     refuse: null,
     boot(...given) {
       schedules = given;

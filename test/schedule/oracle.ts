@@ -1,7 +1,6 @@
-/**
- * When a cron schedule fires, found by stepping through a year minute by minute: no library, no search, and the clocks
- * not from `Intl` but from `Date` in a process whose TZ is the zone.
- */
+/** When a cron schedule fires, found independently: a year is stepped through minute by minute. */
+
+// No library and no search here, and the clocks not from `Intl` but from `Date` in a process whose TZ is the zone.
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
