@@ -24,6 +24,13 @@ export const REASON_WORDS: Record<Reason, string> = {
   no_plan: 'no run could be planned',
 };
 
+/** Why a slot that is still to come will be skipped. */
+export const COMING_WORDS: Partial<Record<Reason, string>> = {
+  paused: 'the schedule is paused',
+  blackout: 'a blackout holds then',
+  outside_window: 'it is outside the window',
+};
+
 /** The reason of a verdict in a sentence; null when it ran on time. */
 export function verdictWords(verdict: Verdict, { host, catchUpWindowMs }: Schedule): string | null {
   switch (verdict.is) {

@@ -6,7 +6,7 @@ import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import { type ComingFire, comingTable, logTable, type ScheduleRow, schedulesTable } from '#cli/render/schedules.ts';
 import { type Call, flag, given, text, wholeNumber, word } from '#cli/spec.ts';
 import { formatDuration } from '#kernel/duration.ts';
-import { REASON_WORDS } from '#schedule/words.ts';
+import { COMING_WORDS } from '#schedule/words.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -50,7 +50,7 @@ function firesOf({ schedule: { id, workflow, service }, coming }: ScheduleView):
     workflow,
     service,
     skip,
-    why: skip === null ? null : REASON_WORDS[skip],
+    why: skip === null ? null : (COMING_WORDS[skip] ?? skip),
   }));
 }
 
