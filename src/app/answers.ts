@@ -1,14 +1,14 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
 import type { Keeper } from '#app/keeper.ts';
-import { chosenServices, makePlan } from '#app/planning.ts';
+import { chosenServices, makePlan, type Planner, serviceNamed } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import type { Workflows } from '#app/workflows.ts';
 import { workflowNamed } from '#app/workflows.ts';
 import type { Engine } from '#engine/engine.ts';
 import type { Journal } from '#engine/ports.ts';
 import type { Controller, Preview, RetryPreview } from '#engine/requests.ts';
-import { EnqueueRequest, RunsQuery } from '#engine/requests.ts';
+import { DecideRequest, EnqueueRequest, RunsQuery, UnpinRequest } from '#engine/requests.ts';
 import { reusable } from '#engine/retry.ts';
 import type { Run } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
@@ -17,6 +17,8 @@ import { derivedId, newId } from '#kernel/ids.ts';
 import { hashJson } from '#kernel/json.ts';
 import type { Request } from '#queue/requests.ts';
 import { planSteps } from '#sdk/plan.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
+import type { Decisions } from '#store/decisions.ts';
 import type { History } from '#store/history.ts';
 
 export interface AnswerPorts {
@@ -26,6 +28,7 @@ export interface AnswerPorts {
   journal: Journal;
   workflows: Workflows;
   keeper: Keeper;
+  decisions: Decisions;
 }
 
 /** The controller, and the door through which requests from other processes come in. */
@@ -59,12 +62,17 @@ export function createAnswers(ports: AnswerPorts): Controller & { answer(request
       return history.run(id);
     },
     setPaused: async (schedule, paused) => ports.keeper.setPaused(schedule, paused),
+    decisions: async (service) => history.decisions(service),
+    decide: async (request) => decide(ports, DecideRequest.parse(request)),
+    unpin: async ({ service, image }) =>
+      ports.decisions.unpin(serviceNamed(ports.settings.config, service).name, image),
   };
   return { ...controller, answer: (request) => dispatch(controller, request) };
 }
 
 const Id = z.object({ id: z.string() });
 const Pausing = z.object({ schedule: z.string(), paused: z.boolean() });
+const OfService = z.object({ service: z.string().nullable() });
 const IdFrom = z.object({ id: z.string(), from: z.string().nullable() });
 
 async function dispatch(controller: Controller, { method, parameters }: Request): Promise<unknown> {
@@ -91,6 +99,12 @@ async function dispatch(controller: Controller, { method, parameters }: Request)
       const { schedule, paused } = Pausing.parse(parameters);
       return controller.setPaused(schedule, paused);
     }
+    case 'decisions':
+      return controller.decisions(OfService.parse(parameters).service);
+    case 'decide':
+      return controller.decide(DecideRequest.parse(parameters));
+    case 'unpin':
+      return controller.unpin(UnpinRequest.parse(parameters));
     default:
       throw new AutopilotError('HA_USAGE', `the controller does not know the request "${method}"`, {
         next: 'The two programs may be of different versions',
@@ -103,7 +117,7 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
   // All plans are made before the first run is accepted: a bad request changes nothing.
   const planned = chosenServices(ports.settings.config, request).map((service) => {
     const run = derivedId('request', request.id, service.name);
-    return { run, plan: makePlan(ports.settings.config, workflow, { run, service, input: request.input }) };
+    return { run, plan: makePlan(plannerOf(ports), workflow, { run, service, input: request.input }) };
   });
   for (const { run, plan } of planned) {
     await ports.engine.accept({
@@ -119,12 +133,26 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
   return planned.map(({ run }) => ports.history.run(run));
 }
 
+function decide({ settings, decisions, history }: AnswerPorts, request: z.output<typeof DecideRequest>): Decision[] {
+  const { name } = serviceNamed(settings.config, request.service);
+  decisions.decide(request.decisions.map((one) => ({ ...one, service: name })));
+  return history.decisions(name);
+}
+
+function plannerOf({ settings, history }: AnswerPorts): Planner {
+  return {
+    settings,
+    restorePoints: (service) => history.restorePoints(service),
+    decisions: (service) => history.decisions(service),
+  };
+}
+
 function preview(ports: AnswerPorts, request: Omit<z.output<typeof EnqueueRequest>, 'id'>): Preview[] {
   const workflow = workflowNamed(ports.workflows, request.workflow);
   return chosenServices(ports.settings.config, request).map((service) => {
     // An id of its own kind: a preview must not look like a run that exists.
     const run = derivedId('preview', workflow.name, service.name);
-    const plan = makePlan(ports.settings.config, workflow, { run, service, input: request.input });
+    const plan = makePlan(plannerOf(ports), workflow, { run, service, input: request.input });
     return {
       plan,
       planHash: hashJson(plan),

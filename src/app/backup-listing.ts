@@ -9,13 +9,15 @@ import type { SetSummary } from '#sdk/kinds/destination.ts';
 export interface Found {
   destination: string;
   sets: readonly SetSummary[];
+  /** Paths of sets that lie there, and cannot be read. */
+  unreadable: readonly string[];
 }
 
 type Copy = RestorePointView['copies'][number];
 
 /**
  * What was seen counts for more than what was noted: a copy that a listed destination of this host does not hold is
- * `missing`. Copies of other hosts stand as the state file has them.
+ * `missing`, and one that lies there and cannot be read is `damaged`. Copies of other hosts stand as the state file has them.
  * @returns newest first.
  */
 export function joined(found: readonly Found[], noted: readonly RestorePointView[], host: string): RestorePointView[] {
@@ -27,7 +29,8 @@ export function joined(found: readonly Found[], noted: readonly RestorePointView
     const copies = [...(seen?.copies ?? []), ...others].sort(byPlace);
     points.set(note.id, { ...(seen ?? note), verifiedAt: latest(copies), copies });
   }
-  return [...points.values()].sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1));
+  const judged = [...points.values()].map((point) => withDamaged(point, found, host));
+  return judged.sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1));
 }
 
 function viewOf(
@@ -52,9 +55,19 @@ function outOfSight(
   return [gone ? { ...copy, status: 'missing' } : copy];
 }
 
+/** A copy whose manifest cannot be read has no facts to list; what is known of the set comes from elsewhere. */
+function withDamaged(point: RestorePointView, found: readonly Found[], host: string): RestorePointView {
+  const isThis = (path: string) => path.split('/').at(-1) === point.id;
+  const places = found.flatMap(({ destination, unreadable }) => (unreadable.some(isThis) ? [destination] : []));
+  if (places.length === 0) return point;
+  const damaged = places.map((destination): Copy => ({ destination, host, status: 'damaged', verifiedAt: null }));
+  const others = point.copies.filter(({ destination }) => !places.includes(destination));
+  return { ...point, copies: [...others, ...damaged].sort(byPlace) };
+}
+
 /** When a copy that is there was last found whole. That the set was whole before it was copied proves no copy. */
 function latest(copies: readonly Copy[]): string | null {
-  const present = copies.filter(({ status }) => status !== 'missing');
+  const present = copies.filter(({ status }) => status === 'verified' || status === 'unverified');
   const times = present.flatMap(({ verifiedAt }) => verifiedAt ?? []).sort();
   return times.at(-1) ?? null;
 }

@@ -86,7 +86,7 @@ async function lookAt(
   const looks = destinations.all.map(async (at) => {
     try {
       const { sets, unreadable } = await destinations.list(at, service);
-      found.push({ destination: at.name, sets });
+      found.push({ destination: at.name, sets, unreadable: unreadable.map(({ path }) => path) });
       for (const { path, reason } of unreadable) troubles.push({ destination: at.name, message: `${path}: ${reason}` });
     } catch (error) {
       troubles.push({ destination: at.name, message: errorText(error) });

@@ -10,6 +10,7 @@ import type { Json } from '#kernel/json.ts';
 import { connectRedis, reachRedis } from '#queue/connection.ts';
 import { endOfEvents, readEvents } from '#queue/events.ts';
 import { openAsker } from '#queue/requests.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
 
 /** @throws AutopilotError HA_REDIS_UNREACHABLE; the calls themselves throw HA_NO_CONTROLLER. */
 export async function connectController(settings: Settings): Promise<RemoteController> {
@@ -31,6 +32,9 @@ export async function connectController(settings: Settings): Promise<RemoteContr
     retryPreview: (id, from) => ask<RetryPreview>('retryPreview', { id, from }),
     retry: (id, from) => ask<RunView>('retry', { id, from }),
     setPaused: (schedule, paused) => ask<PauseState>('setPaused', { schedule, paused }),
+    decisions: (service) => ask<Decision[]>('decisions', { service }),
+    decide: (request) => ask<Decision[]>('decide', z.json().parse(request)),
+    unpin: (request) => ask<number>('unpin', z.json().parse(request)),
 
     async *follow(runs, signal) {
       const open = new Set(runs);

@@ -30,6 +30,7 @@ import { createTransport } from '#queue/transport.ts';
 import type { Log } from '#sdk/tools.ts';
 import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
+import { createDecisions } from '#store/decisions.ts';
 import { createHistory } from '#store/history.ts';
 import { createJournal } from '#store/journal.ts';
 import { createLedger } from '#store/ledger.ts';
@@ -82,7 +83,9 @@ export async function startController(settings: Settings, address: RedisAddress,
   });
   const transport = stack.use(createTransport(redis, (run) => describeRun(journal, run)));
   openQueues(transport, settings);
-  const limits = { atOnce: new Map([['backup', config.global.parallelism.backups]]) };
+  const { backups, updates } = config.global.parallelism;
+  const atOnce = [['backup', backups] as const, ['update', updates] as const];
+  const limits = { atOnce: new Map(atOnce) };
   const engine = createEngine({ journal, transport, limits, now });
   const workflows = await loadWorkflows();
   const absences = createAbsences(redis, now);
@@ -92,6 +95,7 @@ export async function startController(settings: Settings, address: RedisAddress,
       settings,
       workflows,
       engine,
+      history,
       journal,
       ledger: createLedger(db),
       outbox,
@@ -101,7 +105,15 @@ export async function startController(settings: Settings, address: RedisAddress,
       now,
     }),
   );
-  const controller = createAnswers({ settings, engine, history, journal, workflows, keeper: scheduling.keeper });
+  const controller = createAnswers({
+    settings,
+    engine,
+    history,
+    journal,
+    workflows,
+    keeper: scheduling.keeper,
+    decisions: createDecisions(db, { now }),
+  });
 
   stack.use(await startRunsWorker({ redis, advance: (run) => engine.advance(run), log }));
   // The run's root job looks again on its own; only the head start of a branch is lost.

@@ -5,7 +5,7 @@ import { archive } from '#sdk/kinds/archive.ts';
 import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
 import type { RestorePointIndex } from '#store/restore-points.ts';
 
-const { seal, copy, verifyCopy, retain } = archive.actions;
+const { seal, copy, verifyCopy, retain, setAside } = archive.actions;
 const SealInput = seal.input;
 const CopyInput = z.object({ set: z.string(), to: z.string() });
 
@@ -19,8 +19,8 @@ export function indexStep(
   switch (step.action) {
     case 'seal': {
       const { set, service } = SealInput.parse(step.input);
-      const { files, sizeBytes, verifiedAt } = seal.output.parse(result.output);
-      points.sealed({ id: set, service, host, run, createdAt: verifiedAt, sizeBytes, files, verifiedAt });
+      const { files, sizeBytes, verifiedAt, purpose } = seal.output.parse(result.output);
+      points.sealed({ id: set, service, host, run, createdAt: verifiedAt, sizeBytes, files, verifiedAt, purpose });
       return;
     }
     case 'copy': {
@@ -33,6 +33,12 @@ export function indexStep(
       const { set, destination } = verifyCopy.input.parse(step.input);
       const { verifiedAt } = verifyCopy.output.parse(result.output);
       points.copied({ id: set, destination, host, verifiedAt });
+      return;
+    }
+    case 'setAside': {
+      const { set } = setAside.input.parse(step.input);
+      const { destination } = setAside.output.parse(result.output);
+      if (destination !== null) points.copied({ id: set, destination, host, verifiedAt: null });
       return;
     }
     case 'retain': {

@@ -1,5 +1,9 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
-import type { Config, ServiceConfig } from '#config/types.ts';
+import { checkSettings } from '#app/check-settings.ts';
+import type { Settings } from '#app/settings.ts';
+import { asJson } from '#config/instances.ts';
+import type { Config, PluginInstance, ServiceConfig } from '#config/types.ts';
+import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { derivedId } from '#kernel/ids.ts';
 import type { JsonObject } from '#kernel/json.ts';
@@ -8,6 +12,7 @@ import { archive } from '#sdk/kinds/archive.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { service } from '#sdk/kinds/service.ts';
 import type { Plan, PluginRef } from '#sdk/plan.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
 import type { PlanContext, Workflow } from '#sdk/workflow.ts';
 import { handle } from '#sdk/workflow.ts';
 
@@ -30,12 +35,19 @@ export function serviceNamed(config: Config, name: string): ServiceConfig {
   });
 }
 
+/** Who plans: the configuration with its plugins, and what the history knows of restore points and decisions. */
+export interface Planner {
+  settings: Pick<Settings, 'config' | 'catalog'>;
+  restorePoints(service: string): RestorePointView[];
+  decisions(service: string): Decision[];
+}
+
 /**
- * Makes the plan of one run. The same configuration, workflow, run id and input always give the same plan.
+ * Makes the plan of one run. The same configuration, history, workflow, run id and input always give the same plan.
  * @throws AutopilotError HA_USAGE for input that the workflow does not take, HA_CONFIG_INVALID for a missing section.
  */
 export function makePlan(
-  config: Config,
+  planner: Planner,
   workflow: Workflow,
   request: { run: string; service: ServiceConfig; input: JsonObject },
 ): Plan {
@@ -53,41 +65,43 @@ export function makePlan(
     service: target.name,
     host: target.host,
     changes: workflow.changes,
-    root: workflow.plan(contextOf(config, target, request.run), input.data),
+    root: workflow.plan(contextOf(planner, target, request.run), input.data),
   };
 }
 
-function contextOf(config: Config, target: ServiceConfig, run: string): PlanContext {
-  const { backup } = target;
+function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanContext {
+  const { config, catalog } = planner.settings;
+  const { backup, update } = target;
   if (backup === null) {
     throw new AutopilotError('HA_CONFIG_INVALID', `service "${target.name}" has no backup section`, {
       next: `Add  backup: { paths: […] }  to it in ${config.file}`,
     });
   }
   const place = { host: target.host, timeoutMs: backup.timeoutMs };
-  const ref = (
-    kind: PluginRef['kind'],
-    { name, type, config: own }: { name: string; type: string; config: JsonObject },
-  ) => ({
-    kind,
-    name,
-    type,
-    config: own,
-  });
+  const plugin = catalog.find('service', target.type);
+  const lacks = new Set(Object.keys(service.actions).filter((action) => plugin?.actions[action] === undefined));
   const destinations = backup.destinations.map((name) => {
     const found = config.destinations.find((candidate) => candidate.name === name);
     if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
-    return handle(destination.actions, ref('destination', found), place);
+    return handle(destination.actions, refOf('destination', found), place);
   });
   return {
-    run: { id: run, restorePoint: restorePointOf(run) },
-    service: handle(service.actions, ref('service', target), place),
+    run: { id: run, restorePoint: derivedId('restore-point', run), replaced: derivedId('replaced', run) },
+    service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
     backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
+    change: {
+      gate: update.gate,
+      rollback: update.rollback,
+      policy: asJson(checkSettings(config, target, planner.decisions(target.name))),
+    },
+    restorePoints: planner
+      .restorePoints(target.name)
+      .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
+      .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
 }
 
-/** The id of the restore point that a run makes: derived, so that a second execution names the same. */
-function restorePointOf(run: string): string {
-  return derivedId('restore-point', run);
+function refOf(kind: PluginRef['kind'], { name, type, config }: PluginInstance): PluginRef {
+  return { kind, name, type, config };
 }

@@ -70,7 +70,7 @@ function logLine(event: RunEvent): string | null {
     }
     case 'step': {
       const { at, step, status, attempt, text } = event;
-      const level = status === 'failed' ? 'error' : 'info';
+      const level = status === 'failed' ? 'error' : status === 'dispatched' ? 'warn' : 'info';
       return JSON.stringify({ at, step, level, message: text ?? status, fields: { attempt } });
     }
     case 'run':

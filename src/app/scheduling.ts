@@ -15,6 +15,7 @@ import { pause } from '#kernel/wait.ts';
 import type { Redis } from '#queue/connection.ts';
 import { startClock } from '#queue/schedules.ts';
 import type { Log } from '#sdk/tools.ts';
+import type { History } from '#store/history.ts';
 import type { Ledger } from '#store/ledger.ts';
 import type { Outbox } from '#store/outbox.ts';
 
@@ -22,6 +23,7 @@ export interface SchedulingPorts {
   settings: Settings;
   workflows: Workflows;
   engine: Engine;
+  history: History;
   journal: Journal;
   ledger: Ledger;
   outbox: Outbox;
@@ -68,8 +70,13 @@ export async function startScheduling(ports: SchedulingPorts): Promise<Schedulin
 }
 
 function keeperOf(ports: SchedulingPorts): Keeper {
-  const { settings, workflows, engine, journal, ledger, absences, log, now } = ports;
+  const { settings, workflows, engine, history, journal, ledger, absences, log, now } = ports;
   const { config } = settings;
+  const planner = {
+    settings,
+    restorePoints: (service: string) => history.restorePoints(service),
+    decisions: (service: string) => history.decisions(service),
+  };
   // What could not be done is done by the engine's own upkeep, when Redis is there again.
   const later = (error: unknown) => log.warn('a scheduled run has to wait', { error: errorText(error) });
   return createKeeper({
@@ -80,7 +87,7 @@ function keeperOf(ports: SchedulingPorts): Keeper {
     admit: () => void engine.admit().catch(later),
     cancel: (run, because) => void engine.cancel(run, because).catch(later),
     plan: ({ workflow, service }, run) =>
-      makePlan(config, workflowNamed(workflows, workflow), {
+      makePlan(planner, workflowNamed(workflows, workflow), {
         run,
         service: serviceNamed(config, service),
         input: {},

@@ -1,12 +1,17 @@
 /** Everything on one machine: a private Redis if none is configured, the controller, and this host's workers. */
 import { once } from 'node:events';
+import { redisAddress } from '#app/redis-address.ts';
+import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
 import { spawnWorker } from '#app/spawn-worker.ts';
 import type { ProcessSpec, SupervisorEvents } from '#app/supervisor.ts';
 import { supervise } from '#app/supervisor.ts';
+import type { Config } from '#config/types.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { reachRedis } from '#queue/connection.ts';
 import { startManagedRedis } from '#queue/managed-redis.ts';
 import type { WorkerKind } from '#queue/names.ts';
+import { judgeRedis } from '#queue/suitability.ts';
 
 /** What runs, once it runs. */
 export interface Running {
@@ -21,6 +26,8 @@ export interface UpOptions {
   ui: boolean;
   signal: AbortSignal;
   onReady(running: Running): void;
+  /** What is not as it should be, and works nevertheless. */
+  onWarning(text: string): void;
   events: SupervisorEvents;
 }
 
@@ -34,6 +41,7 @@ const REDIS_GRACE_MS = 20_000;
 
 /** Runs until the signal fires, then stops all in order. */
 export async function up({ config }: Settings, options: UpOptions): Promise<void> {
+  if (config.redis !== null) await judge(config, options);
   let url: string | null = null;
   const { host, stateDir } = config.global;
   const redis: ProcessSpec = {
@@ -55,6 +63,18 @@ export async function up({ config }: Settings, options: UpOptions): Promise<void
   await using supervised = await supervise(specs, options.events);
   options.onReady({ url, pids: supervised.pids() });
   await fired(options.signal);
+}
+
+/** A Redis of the user's own may throw jobs away, or forget them: said before anything relies on it. */
+async function judge(config: Config, { onWarning }: UpOptions): Promise<void> {
+  // One that is away is the controller's to tell.
+  const redis = await reachRedis(await redisAddress(config, createSecretResolver(config))).catch(() => null);
+  if (redis === null) return;
+  try {
+    for (const warning of (await judgeRedis(redis)).warnings) onWarning(`redis: ${warning}`);
+  } finally {
+    redis.disconnect();
+  }
 }
 
 export interface WorkerOptions {

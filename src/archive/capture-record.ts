@@ -9,7 +9,8 @@ import type { RawPath } from '#archive/raw.ts';
 import type { WalkType } from '#archive/walk.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
-import { SET_ID } from '#sdk/kinds/destination.ts';
+import { SET_ID, SetPurpose } from '#sdk/kinds/destination.ts';
+import { Release } from '#sdk/kinds/service.ts';
 
 export const CaptureRecord = z.object({
   set: SET_ID,
@@ -20,6 +21,8 @@ export const CaptureRecord = z.object({
   tools: z.record(z.string(), z.string()),
   sources: z.array(z.object({ path: z.string(), realPath: z.string(), exclude: z.array(z.string()) })),
   compression: Compression,
+  purpose: SetPurpose,
+  release: Release.nullable(),
   skippedSockets: z.int(),
   /** Length of the tar stream, for the progress display. */
   streamBytes: z.int(),

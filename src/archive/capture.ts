@@ -53,6 +53,8 @@ export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Pro
     tools: versions,
     sources: sources.map(({ path, realPath, exclude }) => ({ path, realPath, exclude })),
     compression: input.compression,
+    purpose: input.purpose ?? 'backup',
+    release: input.release ?? null,
     skippedSockets: fed.skippedSockets,
     streamBytes: bytes,
     vanished,

@@ -1,5 +1,5 @@
 /** The restore points of a homelab: what the destinations list, the copies of one set brought together. */
-import type { SetSummary } from '#sdk/kinds/destination.ts';
+import type { SetPurpose, SetSummary } from '#sdk/kinds/destination.ts';
 
 export interface SetCopy {
   destination: string;
@@ -20,6 +20,7 @@ export interface RestorePoint {
   /** When a copy was last found whole. */
   verifiedAt: string | null;
   pinned: boolean;
+  purpose: SetPurpose;
   copies: SetCopy[];
 }
 

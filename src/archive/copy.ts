@@ -3,13 +3,13 @@ import { rm } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { verifyParts } from '#archive/checksum.ts';
 import { formatBytes } from '#archive/format.ts';
-import { exists, stagingPlace } from '#archive/places.ts';
-import { AutopilotError, errorFacts } from '#kernel/errors.ts';
+import { openSet } from '#archive/open-set.ts';
+import { AutopilotError } from '#kernel/errors.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 export async function copy(tools: Tools, input: ArchiveInput<'copy'>): Promise<ArchiveOutput<'copy'>> {
-  const source = await openSource(tools, input);
+  const source = await openSet(tools, { ...input, from: input.from.filter((name) => name !== input.to) });
   try {
     const { set, service } = input;
     const { bytes } = await tools.use(destination, input.to).store({ set, service, directory: source.directory });
@@ -43,29 +43,4 @@ export async function verifyCopy(
   } finally {
     if (temporary) await rm(directory, { recursive: true, force: true });
   }
-}
-
-interface OpenSource {
-  directory: string;
-  release(): Promise<void>;
-}
-
-/** The staging directory, or the first destination that has the set. */
-async function openSource(tools: Tools, { set, service, from, to }: ArchiveInput<'copy'>): Promise<OpenSource> {
-  const { sealed } = stagingPlace(tools.stateDir, set);
-  if (await exists(sealed)) return { directory: sealed, release: async () => undefined };
-  const reasons: string[] = [];
-  for (const name of from.filter((other) => other !== to)) {
-    try {
-      const { directory, temporary } = await tools.use(destination, name).open({ set, service });
-      const release = async () => (temporary ? await rm(directory, { recursive: true, force: true }) : undefined);
-      return { directory, release };
-    } catch (error) {
-      reasons.push(`${name}: ${errorFacts(error).message}`);
-    }
-  }
-  const tried = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
-  throw new AutopilotError('HA_NOT_FOUND', `the set ${set} is neither in staging nor at another destination${tried}`, {
-    next: 'run the backup again from its first step',
-  });
 }

@@ -4,6 +4,7 @@ import { capture } from '#archive/capture.ts';
 import { copy, verifyCopy } from '#archive/copy.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
+import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
 import { retain } from '#archive/retain.ts';
 import { seal } from '#archive/seal.ts';
 import { stagingFull } from '#archive/tar/report.ts';
@@ -21,6 +22,10 @@ export const plugin = archive.define({
     copy,
     verifyCopy,
     retain,
+    recall,
+    checkRestore,
+    restore,
+    setAside,
     async discard(tools, { set }) {
       await removeStaging(stagingPlace(tools.stateDir, set));
       return {};

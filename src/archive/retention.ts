@@ -4,7 +4,10 @@ import { calendarOf } from '#archive/calendar.ts';
 import type { SetSummary } from '#sdk/kinds/destination.ts';
 import type { Retention } from '#sdk/retention.ts';
 
-type Candidate = Pick<SetSummary, 'id' | 'createdAt' | 'verifiedAt' | 'pinned'>;
+type Candidate = Pick<SetSummary, 'id' | 'createdAt' | 'verifiedAt' | 'pinned' | 'purpose'>;
+
+/** How long what a rollback replaced is kept, counted to the newest set: time enough to look at it. */
+const ASIDE_MS = 7 * 86_400_000;
 
 export interface RetentionDecision<S extends Candidate = Candidate> {
   set: S;
@@ -17,10 +20,44 @@ export interface RetentionDecision<S extends Candidate = Candidate> {
  * Newest first. As with `restic forget`, every rule goes through all sets from the newest to the oldest and keeps the
  * newest one of each hour, day … until it has kept its number; a set is kept when any rule keeps it; and without any
  * rule all are kept. (Newer versions of restic keep the oldest set besides when a rule has not found its number.)
- * Beyond the rules: a pinned set stays, the newest verified set stays, and `min_keep` sets stay.
+ * Beyond the rules: a pinned set stays, the newest verified set stays, and `min_keep` sets stay. What a rollback
+ * replaced is no backup: it takes no backup's place under any rule, and goes a week later.
  */
 export function decideRetention<S extends Candidate>(sets: readonly S[], policy: Retention): RetentionDecision<S>[] {
-  const ordered = sets.toSorted((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? -1 : 1));
+  const all = newestFirst(sets);
+  const backups = decideBackups(
+    all.filter(({ purpose }) => purpose === 'backup'),
+    policy,
+  );
+  const aside = decideAside(
+    all.filter(({ purpose }) => purpose !== 'backup'),
+    all[0],
+  );
+  const decisions = new Map([...backups, ...aside].map((decision) => [decision.set, decision]));
+  return all.flatMap((set) => decisions.get(set) ?? []);
+}
+
+function newestFirst<S extends Candidate>(sets: readonly S[]): S[] {
+  return sets.toSorted((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? -1 : 1));
+}
+
+function decideAside<S extends Candidate>(sets: readonly S[], newest: Candidate | undefined): RetentionDecision<S>[] {
+  const limit = newest === undefined ? 0 : Date.parse(newest.createdAt) - ASIDE_MS;
+  return sets.map((set) => {
+    const young = Date.parse(set.createdAt) > limit;
+    const reasons = [
+      ...(young ? ['replaced by a rollback less than 7 days before'] : []),
+      ...(set.pinned ? ['pinned'] : []),
+    ];
+    return {
+      set,
+      keep: reasons.length > 0,
+      reasons: reasons.length > 0 ? reasons : ['replaced by a rollback long ago'],
+    };
+  });
+}
+
+function decideBackups<S extends Candidate>(ordered: readonly S[], policy: Retention): RetentionDecision<S>[] {
   const rules = rulesOf(policy, ordered[0]);
   const decisions = ordered.map((set) => {
     const reasons = rules.flatMap((rule) => rule(set) ?? []);

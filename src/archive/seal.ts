@@ -34,13 +34,14 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     faultPoint('seal.before-rename');
     await renameDurably(place.partial, place.sealed);
   }
-  const { counts, parts, finishedAt } = await readHeader(place.sealed);
+  const { counts, parts, finishedAt, purpose } = await readHeader(place.sealed);
   const sizeBytes = Object.values(parts).reduce((sum, part) => sum + part.bytes, 0);
   return {
     files: counts.files,
     contentBytes: counts.contentBytes,
     sizeBytes,
     verifiedAt: finishedAt,
+    purpose,
     summary: `${formatCount(counts.files, 'file')} read back (${formatBytes(counts.contentBytes)}), all match`,
   };
 }
@@ -139,6 +140,8 @@ async function writeParts(
     sources: record.sources,
     counts,
     compression: record.compression,
+    purpose: record.purpose,
+    release: record.release,
     parts,
     warnings: limited([...record.warnings, ...warnings]),
   };

@@ -8,7 +8,6 @@ import { runHeader, shortRunId } from '#cli/render/run-header.ts';
 import { type Branches, stepLines } from '#cli/render/steps.ts';
 import { type Moment, zoneName } from '#cli/render/times.ts';
 import type { WatchedRun } from '#cli/render/watched.ts';
-import type { RunDetail } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
 
 export interface Display extends Disposable {
@@ -34,9 +33,10 @@ export function plainDisplay(context: Context, { moment }: DisplayOptions): Disp
   const print = (lines: readonly string[]) => {
     for (const line of lines) terminal.write(`${line}\n`);
   };
-  const tell = (run: RunDetail, prefix: string) => {
+  const tell = (watched: WatchedRun, prefix: string) => {
+    const { run } = watched;
     if (!said.has(run.id)) print([`${runHeader(run, terminal.style)} · times in ${zoneName(moment)}`]);
-    const told = news(run, said.get(run.id) ?? new Map(), { zone: moment.zone, prefix });
+    const told = news(watched, said.get(run.id) ?? new Map(), { zone: moment.zone, now: context.now(), prefix });
     said.set(run.id, told.said);
     print(told.lines);
     if (!isTerminal(run.status)) return;
@@ -45,8 +45,9 @@ export function plainDisplay(context: Context, { moment }: DisplayOptions): Disp
   };
   return {
     show(runs) {
-      for (const { run } of runs) {
-        if (!finished.has(run.id)) tell(run, runs.length > 1 ? `${run.service}: ` : '');
+      for (const watched of runs) {
+        const { id, service } = watched.run;
+        if (!finished.has(id)) tell(watched, runs.length > 1 ? `${service}: ` : '');
       }
     },
     [Symbol.dispose]: () => {},

@@ -23,7 +23,9 @@ export function parseInput(pairs: readonly string[]): JsonObject {
 
 function valueOf(text: string): Json {
   try {
-    return Value.parse(JSON.parse(text));
+    const value = Value.parse(JSON.parse(text));
+    // A version 1.10 is not the number 1.1.
+    return typeof value === 'number' && String(value) !== text ? text : value;
   } catch {
     return text;
   }

@@ -4,6 +4,7 @@ import type { TestResult } from '#app/channels.ts';
 import type { ScheduleView } from '#app/forecast.ts';
 import type { Settings } from '#app/settings.ts';
 import type { SupervisorEvents } from '#app/supervisor.ts';
+import type { UpdateReport } from '#app/update-check.ts';
 import type { ConfigIssue } from '#config/types.ts';
 import type { EnqueueRequest, Preview, RemoteController, RestorePointView, RunsQuery } from '#engine/requests.ts';
 import type { RunDetail, RunView } from '#engine/run.ts';
@@ -30,6 +31,7 @@ export interface Running {
 export interface LongRun {
   signal: AbortSignal;
   onReady(running: Running): void;
+  onWarning(text: string): void;
   events: SupervisorEvents;
 }
 
@@ -118,6 +120,11 @@ export interface Rooms {
   testChannels(settings: Settings, options: { name: string | undefined; signal: AbortSignal }): Promise<TestResult[]>;
   /** Null when this machine has no state file. */
   openOutboxLog(settings: Settings): Promise<(OutboxLog & Disposable) | null>;
+  /** Asks services what they run and registries what is newer. @throws AutopilotError HA_NOT_FOUND with the nearest name. */
+  checkUpdates(
+    settings: Settings,
+    options: { services: readonly string[]; signal: AbortSignal },
+  ): Promise<UpdateReport>;
   /** Asks the service's own plugin, on this host; a service of another host is `unknown` here. */
   serviceState(settings: Settings, service: string): Promise<ServiceState>;
 }

@@ -1,4 +1,5 @@
 /** A plan from the configuration alone: a plan is a pure function, so nobody needs to be asked for it. */
+import { openHistory } from '#app/history.ts';
 import { chosenServices, makePlan } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import { loadWorkflows, workflowNamed } from '#app/workflows.ts';
@@ -6,11 +7,14 @@ import type { EnqueueRequest, Preview } from '#engine/requests.ts';
 import { derivedId } from '#kernel/ids.ts';
 import { hashJson } from '#kernel/json.ts';
 
-export async function previewOffline({ config }: Settings, request: Omit<EnqueueRequest, 'id'>): Promise<Preview[]> {
+export async function previewOffline(settings: Settings, request: Omit<EnqueueRequest, 'id'>): Promise<Preview[]> {
   const workflow = workflowNamed(await loadWorkflows(), request.workflow);
-  return chosenServices(config, request).map((service) => {
+  using history = openHistory(settings);
+  const restorePoints = (service: string) => history?.restorePoints(service) ?? [];
+  const decisions = (service: string) => history?.decisions(service) ?? [];
+  return chosenServices(settings.config, request).map((service) => {
     const run = derivedId('preview', workflow.name, service.name);
-    const plan = makePlan(config, workflow, { run, service, input: request.input });
+    const plan = makePlan({ settings, restorePoints, decisions }, workflow, { run, service, input: request.input });
     return { plan, planHash: hashJson(plan), lastDurations: {}, waitsFor: null };
   });
 }

@@ -1,5 +1,7 @@
 /** The real rooms. Each is imported when it is first needed: `--help` must not wait for any of them. */
 
+import type { Settings } from '#app/settings.ts';
+import type { UpdateReport } from '#app/update-check.ts';
 import type { ConfigRoom, PluginsRoom, Rooms } from '#cli/ports.ts';
 import type { CheckedConfig } from '#config/load.ts';
 
@@ -61,8 +63,21 @@ export const realRooms: Rooms = {
   openLedgerLog: async (settings) => (await import('#app/ledger-log.ts')).openLedgerLog(settings),
   testChannels: async (settings, options) => (await import('#app/channels.ts')).testChannels(settings, options),
   openOutboxLog: async (settings) => (await import('#app/outbox-log.ts')).openOutboxLog(settings),
+  checkUpdates,
   serviceState: async (settings, service) => (await import('#app/service-state.ts')).serviceState(settings, service),
 };
+
+async function checkUpdates(
+  settings: Settings,
+  { services: names, signal }: { services: readonly string[]; signal: AbortSignal },
+): Promise<UpdateReport> {
+  const { checkUpdates: run } = await import('#app/update-check.ts');
+  const { serviceNamed } = await import('#app/planning.ts');
+  const { config } = settings;
+  const services = names.length === 0 ? config.services : names.map((name) => serviceNamed(config, name));
+  const { knownDecisions } = await import('#app/decisions.ts');
+  return run(settings, { services, decisions: await knownDecisions(settings), signal });
+}
 
 async function check(file: string | undefined): Promise<CheckedConfig> {
   const { checkConfig } = await import('#config/load.ts');

@@ -11,11 +11,12 @@ import type { Report } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
 import { compileNotifications } from '#config/notifications.ts';
 import { prepare } from '#config/prepare.ts';
-import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Version } from '#config/schema.ts';
+import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Updates, Version } from '#config/schema.ts';
 import type { SecretFile, Section } from '#config/section.ts';
 import { type CompiledService, compileService, reportDuplicates, type ServiceSurroundings } from '#config/services.ts';
 import type { WrittenNode } from '#config/source.ts';
 import type { Config, PluginInstance } from '#config/types.ts';
+import { compileRegistries, compileUpdate, UPDATE_KEYS } from '#config/update.ts';
 import { servicePath, type WrittenConfig } from '#config/written.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -49,7 +50,9 @@ export function compile(
   const { timezone, timeoutMs, host } = global.config;
   const around = { timezone, timeoutMs, destinations: destinations.names };
   const backupDefaults = compileBackupDefaults(work, around);
-  const services = compileServices(work, { ...around, catalog, host, hosts, backupDefaults });
+  const updates = compileUpdates(work);
+  const updateDefaults = pick(updates.value, UPDATE_KEYS);
+  const services = compileServices(work, { ...around, catalog, host, hosts, backupDefaults, updateDefaults });
   const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
   const notifications = compileNotifications(sectionOf(work, 'notifications'), { catalog, services: names });
   return {
@@ -60,6 +63,7 @@ export function compile(
       hosts,
       destinations: destinations.instances,
       notifications: notifications.config,
+      registries: updates.registries,
       services: services.map(({ service }) => service),
       pluginDir: pluginDirOf(file),
     },
@@ -71,6 +75,7 @@ export function compile(
       destinations: destinations.effective,
       notifications: notifications.effective,
       backup: defaulted(Backup, backupDefaults) ?? {},
+      updates: defaulted(Updates, updates.value) ?? {},
       services: services.map(({ effective }) => effective),
     },
     secretFiles: work.secretFiles,
@@ -131,15 +136,35 @@ function compileDestinations(work: Work): { instances: PluginInstance[]; names: 
   return { instances, names: entries.map(([name]) => name), effective };
 }
 
-/** @returns the section as written, for each service to say more. */
 function compileBackupDefaults(work: Work, around: BackupSurroundings): JsonObject {
-  const section = sectionOf(work, 'backup');
-  const value = prepare(Backup, section);
+  return compileDefaults(work, 'backup', Backup, (value, section) =>
+    compileBackup(value, { section, inherited: false }, around),
+  );
+}
+
+function compileUpdates(work: Work): { value: JsonObject; registries: Config['registries'] } {
+  let registries: Config['registries'] = {};
+  const value = compileDefaults(work, 'updates', Updates, (written, section) => {
+    compileUpdate(pick(written, UPDATE_KEYS), { section, inherited: false });
+    registries = compileRegistries(written, section);
+  });
+  return { value, registries };
+}
+
+/** @returns the section as written, for each service to say more. */
+function compileDefaults(
+  work: Work,
+  key: string,
+  schema: z.ZodObject,
+  compileSection: (value: JsonObject, section: Section) => unknown,
+): JsonObject {
+  const section = sectionOf(work, key);
+  const value = prepare(schema, section);
   if (!isObject(value)) {
-    check(Backup, value, { section });
+    check(schema, value, { section });
     return {};
   }
-  compileBackup(value, { section, inherited: false }, around);
+  compileSection(value, section);
   return value;
 }
 

@@ -48,7 +48,8 @@ export function readInstance<S extends z.ZodObject>(
   if (plugin === undefined) {
     const lenient = core.loose();
     check(lenient, prepare(lenient, section), { section });
-    if (type !== undefined) reportUnknownType({ kind, type, known: catalog.ids(kind) }, section);
+    if (type !== undefined)
+      reportUnknownType({ kind, type, known: catalog.ids(kind), leftOut: catalog.leftOut(kind, type) }, section);
     return undefined;
   }
   const sections = extra?.(plugin) ?? {};
@@ -100,7 +101,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 function reportUnknownType(
-  { kind, type, known }: { kind: KindName; type: string; known: string[] },
+  { kind, type, known, leftOut }: { kind: KindName; type: string; known: string[]; leftOut: string | undefined },
   section: Section,
 ): void {
   const at = child(section.node, 'type')?.at ?? section.node.at;
@@ -108,7 +109,8 @@ function reportUnknownType(
   addError(section.report, {
     at,
     path: fullPath({ section, path: ['type'] }),
-    message: `unknown ${kind} type "${type}" (${list})`,
-    suggestion: nearest(type, known),
+    // A plugin of the user's own with a mistake in it: the mistake is what there is to correct.
+    message: leftOut === undefined ? `unknown ${kind} type "${type}" (${list})` : `its plugin ${leftOut}`,
+    suggestion: leftOut === undefined ? nearest(type, known) : undefined,
   });
 }

@@ -4,7 +4,7 @@ import { hostName } from '#config/fields.ts';
 import { instanceSchema } from '#config/instances.ts';
 import { isOpen, isSecretField, notesOf, secretKeys, shapeOf } from '#config/introspect.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Host, Redis, Version } from '#config/schema.ts';
+import { Backup, ChannelCore, DestinationCore, Global, Host, Redis, Updates, Version } from '#config/schema.ts';
 import { serviceSchema } from '#config/services.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -45,6 +45,7 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
       destinations: { ...named(destinations), description: 'Where backup sets are copied to, by name' },
       notifications: empty(withChannels(convert(Notifications), channels), 'Who is told of what'),
       backup: empty(convert(Backup), 'Defaults for the backup section of every service'),
+      updates: empty(convert(Updates), 'Defaults for the update section of every service'),
       services: { type: ['array', 'null'], items: { anyOf: services }, description: 'What is looked after' },
     },
   };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore } from '#config/schema.ts';
+import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore, Updates } from '#config/schema.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
 
@@ -44,6 +44,8 @@ with the keys of its plugin. What it says there goes over the defaults: \`schedu
 key, everything else as a whole. At least one destination must remain. Retention keys may be spelled with dashes
 (\`keep-last\`).`;
 
+const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section. See [updates](../updates.md).';
+
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 
 export function configurationReference(catalog: PluginCatalog): string {
@@ -67,11 +69,13 @@ export function configurationReference(catalog: PluginCatalog): string {
     ),
     ...plugins(catalog, 'notification').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
     section('## `backup`', rowsOf(Backup, ''), BACKUP_NOTE),
+    section('## `updates`', rowsOf(Updates, ''), UPDATES_NOTE),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>
       section(heading(plugin), [
         ...rowsOf(plugin.config, ''),
         ...(plugin.backup === undefined ? [] : rowsOf(plugin.backup, 'backup.')),
+        ...(plugin.update === undefined ? [] : rowsOf(plugin.update, 'update.')),
       ]),
     ),
   ];

@@ -4,14 +4,17 @@ import { duration, filePath, hostName, instanceName, timeLimit } from '#config/f
 import type { FieldNotes } from '#config/introspect.ts';
 import { scheduleField } from '#config/schedule.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
+import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
 import { secret } from '#sdk/secret.ts';
+import { TagFilter } from '#sdk/versions/filter.ts';
+import { POLICIES } from '#sdk/versions/settings.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'updates', 'monitoring'],
-  global: ['updates'],
-  service: ['monitor', 'update', 'guest', 'depends_on', 'databases'],
+  top: ['hypervisors', 'monitoring'],
+  global: [],
+  service: ['monitor', 'guest', 'depends_on', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -35,7 +38,10 @@ export const Global = z.object({
     .describe('Priority of the commands that are started on a host'),
   timeout: timeLimit().prefault('1h').describe('Time limit of a step that names none'),
   parallelism: z
-    .object({ backups: z.int().min(1).max(64).default(2).describe('Backups at the same time') })
+    .object({
+      backups: z.int().min(1).max(64).default(2).describe('Backups at the same time'),
+      updates: z.int().min(1).max(64).default(1).describe('Updates at the same time'),
+    })
     .prefault({})
     .describe('How much may run at once'),
 });
@@ -63,6 +69,67 @@ export const Backup = z.object({
   timeout: timeLimit().optional().describe('Time limit of each step. Default: global.timeout'),
 });
 
+/** The parts of a restore point that a rollback brings back. */
+const RESTORE_PARTS = ['image', 'config', 'data'] as const;
+
+/** The keys of `update:` that every service has; the top level's `updates:` gives their defaults. */
+export const Update = z.object({
+  policy: z
+    .enum(POLICIES)
+    .default('minor')
+    .describe('How far an update may go by itself; digest: the same tag only; manual: nothing that is not approved'),
+  min_age: duration().prefault('0s').describe('How long a version must have been out'),
+  tags: z
+    .union([TagFilter, z.record(z.string(), TagFilter)])
+    .optional()
+    .meta({ expects: 'a regular expression, or one for each part of the service' } satisfies FieldNotes)
+    .describe('Which tags count as versions: a regular expression (RE2), or a map from part of the service to one'),
+  gate: z
+    .object({
+      timeout: timeLimit().prefault('5m').describe('How long the new version may take until all its probes are good'),
+      stable_for: duration().prefault('30s').describe('How long they must then stay good'),
+    })
+    .prefault({})
+    .describe('How a new version is judged, and the old one after a rollback'),
+  rollback: z
+    .object({
+      mode: z
+        .enum(['auto', 'ask'])
+        .default('auto')
+        .describe('What follows an update that fails its gate: auto rolls back, ask calls a person'),
+      restore: z
+        .array(z.enum(RESTORE_PARTS))
+        .min(1)
+        .default([...RESTORE_PARTS])
+        .describe('What an automatic rollback brings back'),
+    })
+    .prefault({})
+    .describe('The way back'),
+});
+
+const RegistryHost = z.string().refine((host) => readReference(`${host}/name`)?.registry === host, {
+  message: 'not a registry: write it as it stands before the name of an image, such as ghcr.io or registry.lan:5000',
+});
+
+/** A registry of images, by its host. */
+const Registry = z
+  .object({
+    username: z.string().min(1).optional().describe('Who we are there; left out, what `docker login` wrote is used'),
+    password: secret().optional().describe('The password or token of the user'),
+    insecure: z
+      .boolean()
+      .optional()
+      .describe('Whether it is reached by plain http. Default: tried where the registry is on this machine'),
+  })
+  .refine(({ username, password }) => (username === undefined) === (password === undefined), {
+    message: 'username and password belong together',
+  });
+
+/** The top level's `updates:`. */
+export const Updates = Update.extend({
+  registries: z.record(RegistryHost, Registry).prefault({}).describe('Registries of images, by host'),
+});
+
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
 
 export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
@@ -81,5 +148,6 @@ export const TOP_LEVEL_KEYS = [
   'destinations',
   'notifications',
   'backup',
+  'updates',
   'services',
 ] as const;

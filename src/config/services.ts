@@ -7,13 +7,14 @@ import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readIn
 import { shapeOf } from '#config/introspect.ts';
 import { addError, type Place } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
-import { Backup, ServiceCore } from '#config/schema.ts';
+import { Backup, ServiceCore, Update } from '#config/schema.ts';
 import { fullPath, type Section } from '#config/section.ts';
-import type { BackupConfig, ServiceConfig } from '#config/types.ts';
-import type { JsonObject } from '#kernel/json.ts';
+import type { BackupConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
+import { compileUpdate, UPDATE_KEYS } from '#config/update.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
-import type { Plugin } from '#sdk/contract.ts';
+import type { Plugin, PluginSection } from '#sdk/contract.ts';
 
 export interface ServiceSurroundings extends BackupSurroundings {
   catalog: PluginCatalog;
@@ -22,6 +23,8 @@ export interface ServiceSurroundings extends BackupSurroundings {
   hosts: readonly string[];
   /** The top level's `backup:`, as written. */
   backupDefaults: JsonObject;
+  /** The top level's `updates:`, as written. */
+  updateDefaults: JsonObject;
 }
 
 export interface CompiledService {
@@ -30,74 +33,110 @@ export interface CompiledService {
   effective: JsonObject;
 }
 
-/** The keys of a service's `backup:` section: those of every service, and those of its plugin. */
-function backupSchema(plugin: Plugin): z.ZodObject {
-  return z.object({ ...(plugin.backup === undefined ? {} : shapeOf(plugin.backup)), ...shapeOf(Backup) });
+/** The keys of a section: those of every service, and those of its plugin. */
+function sectionSchema(plugin: z.ZodObject | undefined, own: z.ZodObject): z.ZodObject {
+  return z.object({ ...(plugin === undefined ? {} : shapeOf(plugin)), ...shapeOf(own) });
 }
 
 /** All keys of a service of one plugin. */
 export function serviceSchema(plugin: Plugin): z.ZodObject {
-  return instanceSchema(plugin, ServiceCore, backupSection(plugin));
+  return instanceSchema(plugin, ServiceCore, sections(plugin));
 }
 
-function backupSection(plugin: Plugin): { backup: z.ZodType } {
-  return { backup: backupSchema(plugin).optional() };
+function sections(plugin: Plugin): { backup: z.ZodType; update: z.ZodType } {
+  return {
+    backup: sectionSchema(plugin.backup, Backup).optional(),
+    update: sectionSchema(plugin.update, Update).optional(),
+  };
 }
 
 /** @returns `undefined` when something in it is wrong; all of that is in the report. */
 export function compileService(section: Section, around: ServiceSurroundings): CompiledService | undefined {
-  const read = readInstance(
-    { kind: 'service', core: ServiceCore, extra: backupSection, catalog: around.catalog },
-    section,
-  );
+  const read = readInstance({ kind: 'service', core: ServiceCore, extra: sections, catalog: around.catalog }, section);
   if (read === undefined) return undefined;
   const host = read.core?.host ?? around.host;
   checkHost(host, section, around.hosts);
-  const { backup, pluginKeys, merged } = readBackup(read, section, around);
-  if (read.core === undefined || read.config === undefined || backup === undefined) return undefined;
+  const backup = readBackup(read, section, around);
+  const update = readUpdate(read, section, around);
+  if (read.core === undefined || read.config === undefined) return undefined;
+  if (backup.section === undefined || update.section === undefined) return undefined;
   const { name, type } = read.core;
+  const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
+  const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
   return {
-    service: { name, type, host, config: { ...read.config, backup: pluginKeys }, backup },
-    effective: effectiveService(
-      { ...read.prepared, host, ...(merged === undefined ? {} : { backup: merged }) },
-      read.plugin,
-    ),
+    service: { name, type, host, config, backup: backup.section, update: update.section },
+    effective: effectiveService({ ...read.prepared, host, ...merged }, read.plugin),
   };
 }
 
-interface ReadBackup {
-  backup: BackupConfig | null | undefined;
-  /** What the plugin takes from the section. */
+interface ReadSection<T> {
+  /** Undefined when something in it is wrong. */
+  section: T | undefined;
+  /** What the plugin takes from it. */
   pluginKeys: JsonObject;
   /** Own words over the defaults. */
   merged?: JsonObject;
 }
 
-function readBackup(
-  { plugin, prepared }: { plugin: Plugin; prepared: JsonObject },
-  section: Section,
-  around: ServiceSurroundings,
-): ReadBackup {
-  const node = child(section.node, 'backup');
-  const own = prepared['backup'];
+interface Read {
+  plugin: Plugin;
+  prepared: JsonObject;
+}
+
+function readBackup(read: Read, section: Section, around: ServiceSurroundings): ReadSection<BackupConfig | null> {
+  const own = ownSection('backup', read, section);
   // Without a section the plugin gets its defaults, as far as it has some for everything.
-  if (node === undefined || own === undefined) {
-    return { backup: null, pluginKeys: asJson(plugin.backup?.safeParse({}).data ?? {}) };
+  if (own === undefined) return { section: null, pluginKeys: defaultsOf(read.plugin.backup) };
+  if (!isObject(own.value)) {
+    check(Backup, own.value, { section: own.inside });
+    return { section: undefined, pluginKeys: {} };
   }
-  const inside = { ...section, node, path: [...section.path, 'backup'], name: `${section.name}.backup` };
-  if (!isObject(own)) {
-    check(Backup, own, { section: inside });
-    return { backup: undefined, pluginKeys: {} };
-  }
-  const merged = mergeBackup(around.backupDefaults, own);
-  const backup = compileBackup(pick(merged, BACKUP_KEYS), { section: inside, inherited: true }, around);
+  const merged = mergeBackup(around.backupDefaults, own.value);
+  const backup = compileBackup(pick(merged, BACKUP_KEYS), { section: own.inside, inherited: true }, around);
   if (backup !== null && backup?.destinations.length === 0) {
     const message = `no destination for its backups; name one here or under "backup:" at the top level`;
-    addError(section.report, { at: node.at, path: [...inside.path, 'destinations'], message });
+    addError(section.report, { at: own.inside.node.at, path: [...own.inside.path, 'destinations'], message });
   }
-  const schema = plugin.backup ?? z.object({});
-  const pluginKeys = checkPlugin(schema, pluginPart(schema, own, BACKUP_KEYS), inside);
-  return { backup: pluginKeys === undefined ? undefined : backup, pluginKeys: pluginKeys ?? {}, merged };
+  const pluginKeys = pluginKeysOf(read.plugin.backup, { ...own, value: own.value }, BACKUP_KEYS);
+  return { section: pluginKeys === undefined ? undefined : backup, pluginKeys: pluginKeys ?? {}, merged };
+}
+
+function readUpdate(read: Read, section: Section, around: ServiceSurroundings): ReadSection<UpdateConfig> {
+  const own = ownSection('update', read, section);
+  if (own !== undefined && !isObject(own.value)) {
+    check(Update, own.value, { section: own.inside });
+    return { section: undefined, pluginKeys: {} };
+  }
+  const value = own !== undefined && isObject(own.value) ? own.value : {};
+  const merged = mergeBackup(around.updateDefaults, value);
+  const spot = { section: own?.inside ?? section, inherited: true };
+  const update = compileUpdate(pick(merged, UPDATE_KEYS), spot);
+  if (own === undefined) return { section: update, pluginKeys: defaultsOf(read.plugin.update) };
+  const pluginKeys = pluginKeysOf(read.plugin.update, { ...own, value }, UPDATE_KEYS);
+  return { section: pluginKeys === undefined ? undefined : update, pluginKeys: pluginKeys ?? {}, merged };
+}
+
+function ownSection(
+  key: PluginSection,
+  { prepared }: Read,
+  section: Section,
+): { inside: Section; value: Json } | undefined {
+  const node = child(section.node, key);
+  const value = prepared[key];
+  if (node === undefined || value === undefined) return undefined;
+  return { inside: { ...section, node, path: [...section.path, key], name: `${section.name}.${key}` }, value };
+}
+
+function defaultsOf(schema: z.ZodObject | undefined): JsonObject {
+  return asJson(schema?.safeParse({}).data ?? {});
+}
+
+function pluginKeysOf(
+  schema: z.ZodObject = z.object({}),
+  { inside, value }: { inside: Section; value: JsonObject },
+  others: readonly string[],
+): JsonObject | undefined {
+  return checkPlugin(schema, pluginPart(schema, value, others), inside);
 }
 
 function checkHost(host: string, section: Section, known: readonly string[]): void {

@@ -3,8 +3,10 @@ import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { ScheduleRules } from '#schedule/rules.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
+import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
 import type { SecretRef } from '#sdk/secret.ts';
+import type { Policy } from '#sdk/versions/settings.ts';
 
 export interface Config {
   /** The main file's absolute path. */
@@ -20,7 +22,7 @@ export interface Config {
     priority: Priority;
     /** Time limit of a step that names none, in milliseconds. */
     timeoutMs: number;
-    parallelism: { backups: number };
+    parallelism: { backups: number; updates: number };
   };
   /** Null: a private Redis is started and supervised. */
   redis: { url: SecretRef } | null;
@@ -28,6 +30,8 @@ export interface Config {
   hosts: string[];
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
+  /** Registries of images, by host. */
+  registries: RegistriesSettings;
   services: ServiceConfig[];
   /** Where the user's own plugins are, whether it exists or not. */
   pluginDir: string;
@@ -66,6 +70,16 @@ export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
+  update: UpdateConfig;
+}
+
+export interface UpdateConfig {
+  policy: Policy;
+  minAgeMs: number;
+  /** Regular expressions: one for all images, or one for some parts of the service. */
+  tags: string | Record<string, string> | null;
+  gate: { timeoutMs: number; stableForMs: number };
+  rollback: { mode: 'auto' | 'ask'; image: boolean; config: boolean; data: boolean };
 }
 
 export interface BackupConfig {

@@ -1,7 +1,7 @@
 /** What next? A pure function from a plan and what is known of its steps: asked again after any crash, it answers the same. */
 import type { Dispatch, StepState, StepStates, TerminalStatus } from '#engine/run.ts';
-import type { PlanNode, PlannedStep } from '#sdk/plan.ts';
-import { planSteps } from '#sdk/plan.ts';
+import type { PlanNode, PlannedStep, UndoStep } from '#sdk/plan.ts';
+import { planSteps, undoSteps } from '#sdk/plan.ts';
 
 export type Decision =
   /** Begin these steps (siblings of one parallel group), or, when there are none, wait for those that run. */
@@ -48,7 +48,17 @@ function progressOf(node: PlanNode, view: View): Progress {
       return parallelProgress(node.nodes.map((member) => progressOf(member, view)));
     case 'guard':
       return guardProgress(node, view);
+    case 'reversible':
+      return reversibleProgress(node, view);
   }
+}
+
+/** A step whose outcome nobody can tell is put back with the rest of the change, whatever it was. */
+function reversibleProgress(node: Extract<PlanNode, { type: 'reversible' }>, view: View): Progress {
+  const body = progressOf(node.body, view);
+  if (body.is !== 'broken' || body.keep || node.undo.length === 0) return body;
+  const unknown = view.states.get(body.by)?.error?.code === 'HA_OUTCOME_UNKNOWN';
+  return unknown ? { is: 'failed', by: body.by } : body;
 }
 
 function stepProgress(step: PlannedStep, view: View): Progress {
@@ -112,17 +122,44 @@ function afterFinally(steps: readonly PlannedStep[], body: Progress, view: View)
 }
 
 /** Undoes what was begun inside `node`, the last first; a failed step's own undo included: it may have done half. */
-function afterUndo(node: PlanNode, body: Progress, view: View): Progress {
-  for (const step of planSteps(node).reverse()) {
-    const state = view.states.get(step.key);
-    if (step.undo === null || state === undefined || state.status === 'withdrawn') continue;
-    const undo = view.states.get(step.undo.key);
-    if (undo === undefined) return { is: 'open', begin: [{ step: step.undo, role: 'undo' }] };
+function afterUndo(node: PlanNode, body: Extract<Progress, { by: string }>, view: View): Progress {
+  for (const step of waysBack(node, view)) {
+    if (step === 'none') return { is: 'broken', by: body.by, keep: true };
+    const undo = view.states.get(step.key);
+    if (undo === undefined) return { is: 'open', begin: [{ step, role: 'undo' }] };
     if (isOpen(undo)) return { is: 'open', begin: [] };
     // No further undo: an earlier one might remove what the failed one still needs.
-    if (undo.status !== 'succeeded') return { is: 'broken', by: step.undo.key, keep: true };
+    if (undo.status !== 'succeeded') return { is: 'broken', by: step.key, keep: true };
   }
   return body;
+}
+
+/** The undo steps of what was begun, in their order; `none` stands for a change that nothing here may put back. */
+function waysBack(node: PlanNode, view: View): (UndoStep | 'none')[] {
+  switch (node.type) {
+    case 'step':
+      return node.step.undo !== null && hasBegun(node, view) ? [node.step.undo] : [];
+    case 'sequence':
+    case 'parallel':
+      return node.nodes.toReversed().flatMap((member) => waysBack(member, view));
+    case 'guard': {
+      const tidying = node.finally.map((step): PlanNode => ({ type: 'step', step }));
+      return [...tidying.toReversed(), node.body].flatMap((member) => waysBack(member, view));
+    }
+    case 'reversible': {
+      if (!hasBegun(node.body, view)) return [];
+      const own = node.undo.length === 0 ? (['none'] as const) : node.undo;
+      return [...waysBack(node.body, view), ...own];
+    }
+  }
+}
+
+/** A step that was withdrawn from its queue never reached a worker. */
+function hasBegun(node: PlanNode, { states }: View): boolean {
+  return planSteps(node).some(({ key }) => {
+    const state = states.get(key);
+    return state !== undefined && state.status !== 'withdrawn';
+  });
 }
 
 function isOpen(state: StepState): boolean {
@@ -130,5 +167,5 @@ function isOpen(state: StepState): boolean {
 }
 
 function undoneSomething(root: PlanNode, states: StepStates): boolean {
-  return planSteps(root).some((step) => step.undo !== null && states.get(step.undo.key)?.status === 'succeeded');
+  return undoSteps(root).some(({ key }) => states.get(key)?.status === 'succeeded');
 }

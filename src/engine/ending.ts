@@ -1,14 +1,16 @@
 /** Why a run ended as it did, in words, and what its owner can do now. */
+
+import { changeBegun } from '#engine/change-begun.ts';
 import type { Ending } from '#engine/ports.ts';
 import type { Run, TerminalStatus } from '#engine/run.ts';
 import { shortId } from '#kernel/ids.ts';
-import { planSteps } from '#sdk/plan.ts';
+import { planSteps, undoSteps } from '#sdk/plan.ts';
 
 /** @param end the decision: a terminal status, and the key of the step that led to it. */
 export function endingOf(run: Run, end: { status: TerminalStatus; because: string | null }): Ending {
   const title = end.because === null ? null : titleOf(run, end.because);
   const error = end.because === null ? null : (run.states.get(end.because)?.error ?? null);
-  const retry = end.because === null ? null : `homelab-autopilot runs retry ${shortId(run.id)} --from ${end.because}`;
+  const retry = end.because === null ? null : nextCommand(run, end);
   switch (end.status) {
     case 'succeeded':
       return { status: 'succeeded', reason: null, next: null };
@@ -27,10 +29,15 @@ export function endingOf(run: Run, end: { status: TerminalStatus; because: strin
   }
 }
 
+function nextCommand(run: Run, { status, because }: { status: TerminalStatus; because: string | null }): string {
+  const { service, workflow } = run.plan;
+  if (!changeBegun(run.plan.root, run.states))
+    return `homelab-autopilot runs retry ${shortId(run.id)} --from ${because}`;
+  // What is known of the way back is in the restore point that the run made, the newest one there is.
+  return `homelab-autopilot enqueue ${status === 'needs_attention' ? 'rollback' : workflow} ${service}`;
+}
+
 function titleOf(run: Run, key: string): string {
-  for (const step of planSteps(run.plan.root)) {
-    if (step.key === key) return step.title;
-    if (step.undo?.key === key) return step.undo.title;
-  }
-  return key;
+  const { root } = run.plan;
+  return [...planSteps(root), ...undoSteps(root)].find((step) => step.key === key)?.title ?? key;
 }

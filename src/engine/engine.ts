@@ -7,7 +7,7 @@ import type { Dispatch, Run, RunStatus, StepRole, TerminalStatus } from '#engine
 import { isTerminal } from '#engine/run.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import type { PlanNode, PlannedStep, UndoStep } from '#sdk/plan.ts';
-import { planSteps } from '#sdk/plan.ts';
+import { planSteps, undoSteps } from '#sdk/plan.ts';
 
 export interface EnginePorts {
   journal: Journal;
@@ -240,10 +240,10 @@ async function giveUpSteps(
 /** Every step that can have a state: forward, `finally` and undo. */
 function allSteps(root: PlanNode): Dispatch[] {
   const tidying = new Set(finallySteps(root));
-  return planSteps(root).flatMap((step): Dispatch[] => [
-    { step, role: tidying.has(step) ? 'finally' : 'forward' },
-    ...(step.undo === null ? [] : [{ step: step.undo, role: 'undo' as const }]),
-  ]);
+  return [
+    ...planSteps(root).map((step) => ({ step, role: tidying.has(step) ? ('finally' as const) : ('forward' as const) })),
+    ...undoSteps(root).map((step) => ({ step, role: 'undo' as const })),
+  ];
 }
 
 function finallySteps(node: PlanNode): PlannedStep[] {
@@ -255,6 +255,8 @@ function finallySteps(node: PlanNode): PlannedStep[] {
       return node.nodes.flatMap(finallySteps);
     case 'guard':
       return [...finallySteps(node.body), ...node.finally];
+    case 'reversible':
+      return finallySteps(node.body);
   }
 }
 

@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import type { RunDetail, RunEvent, RunView } from '#engine/run.ts';
 import { RUN_STATUSES } from '#engine/run.ts';
+import type { SetPurpose } from '#sdk/kinds/destination.ts';
 import type { Plan } from '#sdk/plan.ts';
+import { Decision } from '#sdk/versions/decision.ts';
 
 export const EnqueueRequest = z.object({
   /** Chosen by the asker, so that asking twice is one request. */
@@ -24,6 +26,16 @@ export const RunsQuery = z.object({
   limit: z.int().positive().max(10_000).default(20),
 });
 export type RunsQuery = z.input<typeof RunsQuery>;
+
+/** What a person decides of versions of one service. */
+export const DecideRequest = z.object({
+  service: z.string(),
+  decisions: z.array(Decision.omit({ service: true, at: true })).min(1),
+});
+export type DecideRequest = z.input<typeof DecideRequest>;
+
+export const UnpinRequest = z.object({ service: z.string(), image: z.string().nullable() });
+export type UnpinRequest = z.input<typeof UnpinRequest>;
 
 /** What would happen: the plan, and what the history tells of each of its steps. */
 export interface Preview {
@@ -52,10 +64,12 @@ export interface RestorePointView {
   files: number;
   verifiedAt: string | null;
   pinned: boolean;
+  /** `before-rollback`: it holds what a rollback replaced. */
+  purpose: SetPurpose;
   copies: {
     destination: string;
     host: string;
-    status: 'verified' | 'unverified' | 'missing';
+    status: 'verified' | 'unverified' | 'missing' | 'damaged';
     verifiedAt: string | null;
   }[];
 }
@@ -81,6 +95,12 @@ export interface Controller {
   retry(id: string, from: string | null): Promise<RunView>;
   /** `schedule` is a full id. */
   setPaused(schedule: string, paused: boolean): Promise<PauseState>;
+  /** What people have decided of versions, the newest first; null: of all services. */
+  decisions(service: string | null): Promise<Decision[]>;
+  /** @returns all that is decided of the service's versions now. */
+  decide(request: DecideRequest): Promise<Decision[]>;
+  /** @returns how many pins there were. */
+  unpin(request: UnpinRequest): Promise<number>;
 }
 
 /** The controller from another process, through Redis. */

@@ -1,5 +1,6 @@
 /** `runs retry --from STEP`: which results of an ended run a new run takes over. */
 
+import { changeBegun } from '#engine/change-begun.ts';
 import type { StepStates } from '#engine/run.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { nearest } from '#kernel/nearest.ts';
@@ -9,9 +10,15 @@ import { planSteps } from '#sdk/plan.ts';
 /**
  * The keys of the steps that need not run again when a run is retried from `from` (null: from its first failed step).
  * What was undone is not taken over, nor is anything inside a bracket that must be entered again from its start.
- * @throws AutopilotError HA_NOT_FOUND when the plan has no such step, HA_CONFLICT when nothing failed.
+ * @throws AutopilotError HA_NOT_FOUND when the plan has no such step, HA_CONFLICT when nothing failed, or when a change
+ * was begun: its restore point is older than what the service has written since.
  */
 export function reusable(root: PlanNode, states: StepStates, from: string | null): { from: string; keys: string[] } {
+  if (changeBegun(root, states)) {
+    throw new AutopilotError('HA_CONFLICT', 'the run had begun a change, so what it found then is not true any more', {
+      next: 'Ask for a new run with  homelab-autopilot enqueue',
+    });
+  }
   const start = from ?? firstFailed(root, states);
   const step = planSteps(root).find(({ key }) => key === start);
   if (step === undefined) throw unknownStep(root, start);
@@ -40,6 +47,8 @@ function before(node: PlanNode, start: string): { steps: PlannedStep[]; found: b
       if (release === -1) return { steps: [...body.steps, ...node.finally], found: false };
       return { steps: node.restart ? [] : body.steps, found: true };
     }
+    case 'reversible':
+      return before(node.body, start);
   }
 }
 

@@ -8,8 +8,22 @@ export interface HostCatalog extends PluginCatalog {
   kind(name: KindName): Kind;
 }
 
+export interface LeftOut {
+  kind: KindName;
+  id: string;
+  reason: string;
+}
+
+interface CatalogParts {
+  known?: Record<KindName, Kind>;
+  leftOut?: readonly LeftOut[];
+}
+
 /** Ids are unique within a kind: the first plugin with an id is the one that is found. */
-export function createCatalog(plugins: readonly Plugin[], known: Record<KindName, Kind> = kinds): HostCatalog {
+export function createCatalog(
+  plugins: readonly Plugin[],
+  { known = kinds, leftOut = [] }: CatalogParts = {},
+): HostCatalog {
   const byKey = new Map<string, Plugin>();
   for (const plugin of plugins.toReversed()) byKey.set(`${plugin.kind}/${plugin.id}`, plugin);
   return {
@@ -19,6 +33,7 @@ export function createCatalog(plugins: readonly Plugin[], known: Record<KindName
         .filter((plugin) => plugin.kind === kind)
         .map(({ id }) => id)
         .toSorted(),
+    leftOut: (kind, id) => leftOut.find((one) => one.kind === kind && one.id === id)?.reason,
     kind: (name) => known[name],
   };
 }

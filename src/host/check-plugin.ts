@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { kinds, reservedKeys } from '#sdk/catalog.ts';
 import type { Kind, KindName, Plugin } from '#sdk/contract.ts';
+import { pluginSections } from '#sdk/contract.ts';
 
 export interface Expected {
   kind: KindName;
@@ -31,6 +32,7 @@ const Shape = z.strictObject({
   title: z.string().min(1),
   config: ConfigSchema,
   backup: ConfigSchema.optional(),
+  update: ConfigSchema.optional(),
   actions: Functions,
   probes: Functions.optional(),
 });
@@ -93,9 +95,12 @@ function probeProblems({ actions, probes = {} }: Shape, { actions: contract }: K
   ];
 }
 
-function configProblems({ config, backup }: Shape, kind: KindName): string[] {
+function configProblems({ config, ...sections }: Shape, kind: KindName): string[] {
   const taken = Object.keys(config.shape).filter((key) => reservedKeys[kind].includes(key));
   const problems = taken.map((key) => `plugin.config.${key}: every ${kind} has a key of this name, choose another`);
-  if (backup !== undefined && kind !== 'service') problems.push('plugin.backup: only service plugins have it');
+  for (const name of pluginSections) {
+    if (sections[name] !== undefined && kind !== 'service')
+      problems.push(`plugin.${name}: only service plugins have it`);
+  }
   return problems;
 }

@@ -20,6 +20,8 @@ export interface ActionStep {
   /** Stable over retries: names scratch directories, and is handed to the action. */
   key: string;
   timeoutMs: number;
+  /** A field of the output that must be true for the step to have succeeded. */
+  failUnless?: string | null;
   /** Whether an earlier execution began and its outcome is not known. */
   mayHaveRun: boolean;
   voice: StepVoice;
@@ -61,7 +63,15 @@ async function run(step: ActionStep, scene: Scene): Promise<JsonObject> {
     const found = await probeOnce(scene, target, step.input);
     if (found !== undefined) return found;
   }
-  return call(scene, target, step.input);
+  const output = await call(scene, target, step.input);
+  const { failUnless = null } = step;
+  if (failUnless !== null && output[failUnless] !== true) throw refused(step, output);
+  return output;
+}
+
+function refused({ plugin, action }: ActionStep, output: JsonObject): AutopilotError {
+  const said = output['summary'];
+  return new AutopilotError('HA_CHECK_FAILED', typeof said === 'string' ? said : `${plugin.name}: ${action} said no`);
 }
 
 /** Waits for the work, but after the signal only for so long as well-behaved work needs to stop. */

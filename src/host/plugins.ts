@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { HostCatalog } from '#host/catalog.ts';
+import type { HostCatalog, LeftOut } from '#host/catalog.ts';
 import { createCatalog } from '#host/catalog.ts';
 import type { Checked } from '#host/check-plugin.ts';
 import { checkPlugin } from '#host/check-plugin.ts';
@@ -47,6 +47,7 @@ export interface LoadedPlugins {
 interface Loading {
   plugins: Plugin[];
   problems: PluginProblem[];
+  leftOut: LeftOut[];
   list: PluginEntry[];
 }
 
@@ -54,11 +55,12 @@ interface Loading {
 const IMPORT_LIMIT_MS = 10_000;
 
 export async function loadPlugins(places: PluginPlaces): Promise<LoadedPlugins> {
-  const loading: Loading = { plugins: [...(places.extra ?? [])], problems: [], list: [] };
+  const loading: Loading = { plugins: [...(places.extra ?? [])], problems: [], leftOut: [], list: [] };
   await loadFolder(places.builtin, 'built-in', loading);
   const user = places.user === undefined ? undefined : await realpath(places.user).catch(() => undefined);
   if (user !== undefined) await loadFolder(user, 'user', loading);
-  return { catalog: createCatalog(loading.plugins), problems: loading.problems, list: loading.list };
+  const { plugins, leftOut, problems, list } = loading;
+  return { catalog: createCatalog(plugins, { leftOut }), problems, list };
 }
 
 async function loadFolder(root: string, origin: PluginEntry['origin'], loading: Loading): Promise<void> {
@@ -72,7 +74,11 @@ async function loadFolder(root: string, origin: PluginEntry['origin'], loading: 
     const rival = loading.list.find(({ kind, id }) => kind === file.kind && id === file.id);
     const { plugin, problems } = rival === undefined ? await load(file) : idTaken(file, rival);
     loading.problems.push(...problems.map((message) => ({ file: file.file, message })));
-    if (plugin === undefined) continue;
+    if (plugin === undefined) {
+      const { kind, id } = file;
+      loading.leftOut.push({ kind, id, reason: `${file.file} was left out: ${problems.join('; ')}` });
+      continue;
+    }
     loading.plugins.push(plugin);
     loading.list.push({ ...file, title: plugin.title, origin });
   }

@@ -2,6 +2,7 @@
 import type { RunDetail, StepView } from '#engine/run.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
 import { localTime } from '#notify/local-time.ts';
+import { EVENTS } from '#sdk/events.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 /** What every message says of where it comes from. */
@@ -10,15 +11,13 @@ export interface Origin {
   timezone: string;
 }
 
-/** @returns null when the end of this run is nothing to tell: it was cancelled by a person, or there was nothing to do. */
-export function runMessage(run: RunDetail, origin: Origin): Message | null {
-  const event = eventOf(run);
-  if (event === null) return null;
+/** @param event one of `eventsOf` the run. */
+export function runMessage(run: RunDetail, event: string, origin: Origin): Message {
   const at = run.finishedAt ?? run.requestedAt;
   return {
     id: derivedId('message', run.id, event),
     event,
-    severity: event.endsWith('_success') ? 'info' : 'error',
+    severity: run.status === 'succeeded' ? 'info' : 'error',
     title: `${run.workflow} ${run.service} ${WORDS[run.status]}`,
     text: [...body(run), '', signature(run, at, origin)].join('\n'),
     service: run.service,
@@ -39,21 +38,32 @@ export function withHeldBack(
   return { ...message, text: `${message.text}\n(${others} held back${from}: see  homelab-autopilot notify log)` };
 }
 
-function eventOf({ workflow, status }: RunDetail): string | null {
+/**
+ * What the end of a run means for those who wait for it, the most telling first. Empty when there is nothing to tell: it
+ * was cancelled by a person, or there was nothing to do.
+ */
+export function eventsOf({ workflow, status }: Pick<RunDetail, 'workflow' | 'status'>): string[] {
   switch (status) {
     case 'succeeded':
-      return `${workflow}_success`;
-    case 'failed':
+      return [workflow === 'rollback' ? 'rollback_executed' : `${workflow}_success`];
     case 'rolled_back':
-      return `${workflow}_failed`;
+      // Of a rollback that was itself put back, or a restore that failed, nobody is told by another name.
+      return workflow === 'update' ? ['rollback_executed', 'update_failed'] : failureOf(workflow);
+    case 'failed':
+      return failureOf(workflow);
     case 'needs_attention':
-      return 'needs_attention';
+      return ['needs_attention'];
     case 'queued':
     case 'running':
     case 'skipped':
     case 'cancelled':
-      return null;
+      return [];
   }
+}
+
+function failureOf(workflow: string): string[] {
+  const event = `${workflow}_failed`;
+  return [EVENTS.some((known) => known === event) ? event : 'needs_attention'];
 }
 
 const WORDS: Record<RunDetail['status'], string> = {
@@ -100,7 +110,7 @@ function meaning(run: RunDetail): string {
   const { service, status, steps } = run;
   if (status === 'needs_attention') return 'It could not be put back: please look at it.';
   const resumed = steps.some((step) => step.action === 'resume' && !step.undo && isDone(step));
-  const again = resumed ? `, and ${service} was started again` : '';
+  const again = resumed ? ', and what was stopped for it runs again' : '';
   return status === 'rolled_back'
     ? `What was changed is put back${again}.`
     : `${service} itself is not changed${again}.`;

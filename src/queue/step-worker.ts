@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { StepMessage, StepResult } from '#engine/ports.ts';
 import type { StepStatus } from '#engine/run.ts';
 import type { ErrorCode } from '#kernel/errors.ts';
-import { AutopilotError } from '#kernel/errors.ts';
+import { AutopilotError, errorFacts } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { pause } from '#kernel/wait.ts';
@@ -82,8 +82,8 @@ export async function startStepWorker(ports: StepWorkerPorts): Promise<AsyncDisp
   );
   worker.on('error', (error) => ports.log.warn('step worker: redis trouble', { error: error.message }));
   const ended = (status: StepStatus) => (job: Job<SentStep> | undefined) => {
-    // The job has counted this attempt by now.
-    if (job !== undefined) teller(ports, job).step(status, null, job.attemptsMade);
+    // The job has counted this attempt by now. One that waits for its next attempt has not ended.
+    if (job?.finishedOn) teller(ports, job).step(status, null, job.attemptsMade);
   };
   // Told when Redis has the result, not before: who hears of it will look for it there.
   worker.on('completed', (job) => {
@@ -179,9 +179,10 @@ async function performStep({ ports }: Desk, { job, lost }: Turn): Promise<StepRe
     if (ports.stopping.aborted || lost.aborted) throw new DelayedError();
     const told = cancel.signal.aborted ? cancelled(error) : error;
     const text = encodeError(told);
-    tell.step('failed', text);
-    if (isFinal(told, message.role)) throw new UnrecoverableError(text);
-    throw new Error(text);
+    const final = isFinal(told, message.role) || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
+    // A step that is tried again has not failed: who follows the run must not read that it has.
+    tell.step(final ? 'failed' : 'dispatched', errorFacts(told).message);
+    throw final ? new UnrecoverableError(text) : new Error(text);
   }
 }
 

@@ -10,6 +10,8 @@ export interface PluginCatalog {
   find(kind: KindName, id: string): Plugin | undefined;
   /** The ids of a kind's plugins, sorted. */
   ids(kind: KindName): string[];
+  /** Where and why a plugin of this name was left out, if one was found. */
+  leftOut(kind: KindName, id: string): string | undefined;
 }
 
 export const kinds: { readonly [K in KindName]: Kind } = { hypervisor, service, destination, notification, archive };
@@ -26,9 +28,9 @@ export type PluginFolder = keyof typeof pluginFolders;
 
 /** Keys that every instance of a kind has; a plugin's own configuration may not use them for something else. */
 export const reservedKeys: { readonly [K in KindName]: readonly string[] } = {
-  hypervisor: ['name', 'type', 'hosts', 'backup'],
-  service: ['name', 'type', 'host', 'backup'],
-  destination: ['name', 'type', 'backup'],
-  notification: ['name', 'type', 'backup'],
-  archive: ['name', 'type', 'backup'],
+  hypervisor: ['name', 'type', 'hosts', 'backup', 'update'],
+  service: ['name', 'type', 'host', 'backup', 'update'],
+  destination: ['name', 'type', 'backup', 'update'],
+  notification: ['name', 'type', 'backup', 'update'],
+  archive: ['name', 'type', 'backup', 'update'],
 };

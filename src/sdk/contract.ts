@@ -29,6 +29,15 @@ export function action<I extends z.ZodType, O extends z.ZodType>(
   return { effect, title, ...shape, optional: false };
 }
 
+/** Declares an action that a plugin may leave out: what it does makes no sense for every system of the kind. */
+export function optionalAction<I extends z.ZodType, O extends z.ZodType>(
+  effect: Effect,
+  title: string,
+  shape: { input: I; output: O },
+): Action<I, O> & { optional: true } {
+  return { effect, title, ...shape, optional: true };
+}
+
 export type KindName = 'hypervisor' | 'service' | 'destination' | 'notification' | 'archive';
 export type Actions = Record<string, Action>;
 
@@ -59,17 +68,31 @@ export interface Plugin<A extends Actions = Actions, C = unknown> {
   config: z.ZodObject;
   /** Keys that a service plugin adds to the `backup:` section of its services. */
   backup?: z.ZodObject;
+  /** The same for the `update:` section. */
+  update?: z.ZodObject;
   actions: Implementation<A, C>;
   /** For each `once` action: did it happen? Asked after a crash in mid-step. */
   probes?: { [K in OnceNames<A>]?: (tools: Tools<C>, input: z.output<A[K]['input']>) => Promise<ProbeAnswer> };
 }
 
 /** What the author of a plugin writes. */
-export interface PluginDefinition<A extends Actions, S extends z.ZodObject, B extends z.ZodObject>
-  extends Omit<Plugin<A, z.output<S> & { backup: z.output<B> }>, 'kind' | 'config' | 'backup'> {
+export interface PluginDefinition<
+  A extends Actions,
+  S extends z.ZodObject,
+  B extends z.ZodObject,
+  U extends z.ZodObject = z.ZodObject,
+> extends Omit<
+    Plugin<A, z.output<S> & { backup: z.output<B>; update: z.output<U> }>,
+    'kind' | 'config' | PluginSection
+  > {
   config: S;
   backup?: B;
+  update?: U;
 }
+
+/** Sections of a service to which its plugin adds keys. */
+export const pluginSections = ['backup', 'update'] as const;
+export type PluginSection = (typeof pluginSections)[number];
 
 /** A kind of plugin: one data object from which types, validation, conformance tests and reference pages come. */
 export interface Kind<A extends Actions = Actions> {
@@ -77,7 +100,9 @@ export interface Kind<A extends Actions = Actions> {
   title: string;
   actions: A;
   /** Gives a plugin definition its type. A plugin file ends in `export const plugin = service.define({…})`. */
-  define<S extends z.ZodObject, B extends z.ZodObject = z.ZodObject>(definition: PluginDefinition<A, S, B>): Plugin;
+  define<S extends z.ZodObject, B extends z.ZodObject = z.ZodObject, U extends z.ZodObject = z.ZodObject>(
+    definition: PluginDefinition<A, S, B, U>,
+  ): Plugin;
 }
 
 /** Declares a kind. */

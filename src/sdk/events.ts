@@ -1,16 +1,21 @@
 /** The events that a person can be told of. What is listed here can occur today; later features add theirs. */
 
-export const EVENTS = ['backup_success', 'backup_failed', 'schedule_missed', 'needs_attention'] as const;
+export const EVENTS = [
+  'backup_success',
+  'backup_failed',
+  'update_success',
+  'update_failed',
+  'rollback_executed',
+  'schedule_missed',
+  'needs_attention',
+] as const;
 
 /** Events of the design whose feature is not built yet. */
 export const EVENTS_NOT_YET: readonly string[] = [
-  'update_success',
-  'update_failed',
   'update_available',
   'service_down',
   'service_recovered',
   'external_access_failed',
-  'rollback_executed',
   'disk_space_warning',
   'drill_failed',
 ];

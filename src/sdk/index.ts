@@ -15,12 +15,12 @@ export type {
   PluginDefinition,
   ProbeAnswer,
 } from '#sdk/contract.ts';
-export { action, kind } from '#sdk/contract.ts';
+export { action, kind, optionalAction } from '#sdk/contract.ts';
 export { Duration, milliseconds } from '#sdk/duration.ts';
 export { destination, SET_ID, SetSummary } from '#sdk/kinds/destination.ts';
 export { Guest, GuestState, hypervisor, Snapshot, SnapshotLabel } from '#sdk/kinds/hypervisor.ts';
 export { Message, notification, Refusal } from '#sdk/kinds/notification.ts';
-export { Source, service } from '#sdk/kinds/service.ts';
+export { RunningImage, Source, service } from '#sdk/kinds/service.ts';
 export type { Answer, Post } from '#sdk/post.ts';
 export { outcomeOf, post } from '#sdk/post.ts';
 export { Probe, ProbeResult, runProbe, runProbes } from '#sdk/probes.ts';

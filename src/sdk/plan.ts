@@ -37,6 +37,8 @@ const StepBase = z.object({
   effect: z.enum(['read', 'idempotent', 'once']),
   timeoutMs: z.int().positive(),
   retry: RetryPolicy,
+  /** A field of the output that must be true; otherwise the step has failed, with the output's summary as the reason. */
+  failUnless: z.string().nullable().default(null),
 });
 
 /** An undo step has no undo of its own. */
@@ -62,6 +64,13 @@ export type PlanNode =
       finally: PlannedStep[];
       /** A retry from inside the body starts at the body's first step: what was stopped must be stopped again. */
       restart: boolean;
+    }
+  | {
+      /** The body is a change as a whole: when the run fails after it began, the `undo` steps put it back, in their order. */
+      type: 'reversible';
+      body: PlanNode;
+      /** Empty: nothing here may put it back, so a failure is a person's matter. */
+      undo: UndoStep[];
     };
 
 export const PlanNode: z.ZodType<PlanNode> = z.lazy(() =>
@@ -70,6 +79,7 @@ export const PlanNode: z.ZodType<PlanNode> = z.lazy(() =>
     z.object({ type: z.literal('sequence'), nodes: z.array(PlanNode) }),
     z.object({ type: z.literal('parallel'), nodes: z.array(PlanNode) }),
     z.object({ type: z.literal('guard'), body: PlanNode, finally: z.array(PlannedStep), restart: z.boolean() }),
+    z.object({ type: z.literal('reversible'), body: PlanNode, undo: z.array(UndoStep) }),
   ]),
 );
 
@@ -103,5 +113,22 @@ export function planSteps(node: PlanNode): PlannedStep[] {
       return node.nodes.flatMap(planSteps);
     case 'guard':
       return [...planSteps(node.body), ...node.finally];
+    case 'reversible':
+      return planSteps(node.body);
+  }
+}
+
+/** Every undo step of a plan, in the order in which they would run if all of it had to be put back. */
+export function undoSteps(node: PlanNode): UndoStep[] {
+  switch (node.type) {
+    case 'step':
+      return node.step.undo === null ? [] : [node.step.undo];
+    case 'sequence':
+    case 'parallel':
+      return node.nodes.toReversed().flatMap(undoSteps);
+    case 'guard':
+      return [...node.finally.toReversed().flatMap(({ undo }) => undo ?? []), ...undoSteps(node.body)];
+    case 'reversible':
+      return [...undoSteps(node.body), ...node.undo];
   }
 }

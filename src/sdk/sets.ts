@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
-import { SET_ID, type SetSummary } from '#sdk/kinds/destination.ts';
+import { SET_ID, SetPurpose, type SetSummary } from '#sdk/kinds/destination.ts';
+import { Release } from '#sdk/kinds/service.ts';
 
 /** The files of a set. A set is these four and nothing else; `SHA256SUMS` covers the other three. */
 export const SET_FILES = {
@@ -49,6 +50,10 @@ export const SetHeader = z.object({
     skippedSockets: Count,
   }),
   compression: Compression,
+  purpose: SetPurpose.default('backup'),
+  release: Release.nullable()
+    .default(null)
+    .describe('What ran when the data was captured; null when its plugin cannot tell'),
   parts: z.record(z.string(), z.object({ sha256: z.string(), bytes: Count })).describe('The other files of the set'),
   warnings: z.array(z.string()),
 });
@@ -84,6 +89,7 @@ export function summaryOf(header: SetHeader, copy: { sizeBytes: number; annotati
     files: header.counts.files,
     verifiedAt: copy.annotations.verifiedAt,
     pinned: copy.annotations.pinned,
+    purpose: header.purpose,
   };
 }
 

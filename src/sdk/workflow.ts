@@ -1,10 +1,11 @@
 /** What the author of a workflow writes with. A workflow is a pure function from facts to a plan. */
 import type { z } from 'zod';
+import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
-import type { destination } from '#sdk/kinds/destination.ts';
+import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
 import type { service } from '#sdk/kinds/service.ts';
-import type { PlanNode, PlannedStep, PluginRef, RetryPolicy } from '#sdk/plan.ts';
+import type { PlanNode, PlannedStep, PluginRef, RetryPolicy, UndoStep } from '#sdk/plan.ts';
 import type { Retention } from '#sdk/retention.ts';
 
 export interface StepOptions {
@@ -18,6 +19,8 @@ export interface StepOptions {
   undo?: StepNode;
   /** A true-or-false field of the output; when it is false the run ends as `skipped`. */
   stopUnless?: string;
+  /** A true-or-false field of the output; when it is false the step has failed, and its summary is the reason. */
+  failUnless?: string;
   /** Instances that the action calls. */
   uses?: readonly { readonly ref: PluginRef }[];
 }
@@ -28,13 +31,15 @@ export type StepNode = Extract<PlanNode, { type: 'step' }>;
 export interface Handle<A extends Actions> {
   readonly name: string;
   readonly ref: PluginRef;
+  /** Whether its plugin has the action: an optional one is asked for before it is planned. */
+  can(action: keyof A & string): boolean;
   do<K extends keyof A & string>(action: K, input: InputOf<A[K]>, options?: StepOptions): StepNode;
 }
 
 /** The facts that a plan is made from. Nothing else may flow into it: no clock, no files, no chance. */
 export interface PlanContext {
-  /** `restorePoint` is the id of the backup set that this run makes, if it makes one. */
-  run: { id: string; restorePoint: string };
+  /** `restorePoint` is the id of the backup set that this run makes, `replaced` of the one with what it replaces. */
+  run: { id: string; restorePoint: string; replaced: string };
   service: Handle<(typeof service)['actions']>;
   archive: Handle<(typeof archive)['actions']>;
   backup: {
@@ -43,6 +48,24 @@ export interface PlanContext {
     compression: z.output<typeof Compression>;
     timeoutMs: number;
   };
+  change: ChangeFacts;
+  /** The service's sets that the history knows, newest first. */
+  restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose }[];
+}
+
+/** What the configuration says of updates and of the way back. */
+export interface ChangeFacts {
+  /** How the new version is judged, and the old one after a rollback. */
+  gate: { timeoutMs: number; stableForMs: number };
+  rollback: {
+    /** `auto`: by itself; `ask`: a person is called instead. */
+    mode: 'auto' | 'ask';
+    image: boolean;
+    config: boolean;
+    data: boolean;
+  };
+  /** The `update:` section, as far as it speaks of versions. */
+  policy: JsonObject;
 }
 
 export interface Workflow<S extends z.ZodObject = z.ZodObject> {
@@ -82,6 +105,14 @@ export function tidied(body: PlanNode, ...steps: StepNode[]): PlanNode {
 }
 
 /**
+ * A change as a whole: when the run fails after it began, `way back` puts it back, step by step in this order. Without
+ * any step nothing here may put it back, and a failure calls a person.
+ */
+export function reversible(body: PlanNode, ...wayBack: StepNode[]): PlanNode {
+  return { type: 'reversible', body, undo: wayBack.map((node) => asUndo(node)) };
+}
+
+/**
  * The output of an earlier step as input of a later one. The value is not known while planning: it stands in the plan
  * as a reference, and is filled in when the later step is dispatched.
  */
@@ -108,11 +139,12 @@ const PERSISTENT_RETRY: RetryPolicy = { attempts: 12, backoffMs: 1_000, maxBacko
 export function handle<A extends Actions>(
   actions: A,
   ref: PluginRef,
-  place: { host: string; timeoutMs: number },
+  place: { host: string; timeoutMs: number; lacks?: ReadonlySet<string> },
 ): Handle<A> {
   return {
     name: ref.name,
     ref,
+    can: (action) => action in actions && place.lacks?.has(action) !== true,
     do(action, input, options = {}) {
       const key = options.key ?? kebab(action);
       const { effect } = known(actions, action, ref.kind);
@@ -128,6 +160,7 @@ export function handle<A extends Actions>(
         effect,
         timeoutMs: options.timeoutMs ?? place.timeoutMs,
         retry: { ...DEFAULT_RETRY[effect], ...options.retry },
+        failUnless: options.failUnless ?? null,
       };
       return {
         type: 'step',
@@ -143,9 +176,14 @@ export function persistent(node: StepNode): StepNode {
 }
 
 function undoStep(key: string, node: StepNode | undefined): PlannedStep['undo'] {
-  if (node === undefined) return null;
-  const { undo: _undo, stopUnless: _stopUnless, ...step } = persistent(node).step;
-  return { ...step, key: `undo-${key}` };
+  return node === undefined ? null : { ...asUndo(node), key: `undo-${key}` };
+}
+
+/** A check is not tried again for long: it has waited for its verdict already. */
+function asUndo(node: StepNode): UndoStep {
+  const { step } = node.step.failUnless === null ? persistent(node) : node;
+  const { undo: _undo, stopUnless: _stopUnless, ...rest } = step;
+  return { ...rest, key: `undo-${step.key}` };
 }
 
 function known(actions: Actions, name: string, kind: KindName): Actions[string] {

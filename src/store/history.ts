@@ -3,8 +3,10 @@ import type { RestorePointView } from '#engine/requests.ts';
 import type { RunDetail, RunStatus, RunView, StepView } from '#engine/run.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
-import { Plan, planSteps } from '#sdk/plan.ts';
+import { Plan, planSteps, undoSteps } from '#sdk/plan.ts';
+import type { Decision } from '#sdk/versions/decision.ts';
 import type { Database } from '#store/database.ts';
+import { readDecisions } from '#store/decisions.ts';
 import { CopyRow, IdRow, RestorePointRow, RunRow, StepRow, StoryRow } from '#store/rows.ts';
 
 export interface RunFilter {
@@ -20,6 +22,8 @@ export interface History {
   /** The full id behind a unique prefix. @throws AutopilotError HA_NOT_FOUND, HA_USAGE when several runs match. */
   resolve(prefix: string): string;
   restorePoints(service?: string): RestorePointView[];
+  /** What people have decided of versions, the newest first. */
+  decisions(service: string | null): Decision[];
   /** The run that has the service now. */
   holder(service: string): RunView | null;
   /** Step key → milliseconds of its last success in this workflow on this service. */
@@ -72,6 +76,8 @@ export function createHistory(db: Database): History {
         .all(service ?? null);
       return rows.map((row) => restorePointView(db, RestorePointRow.parse(row)));
     },
+
+    decisions: (service) => readDecisions(db, service),
 
     holder(service) {
       const row = db.sql(`SELECT * FROM runs WHERE service = ? AND changes = 1 AND status = 'running'`).get(service);
@@ -129,7 +135,7 @@ function stepViews(db: Database, run: RunRow): StepView[] {
   // A plan of another version still has a status and a story to show.
   const plan = Plan.safeParse(JSON.parse(run.plan));
   const planned = plan.success ? planSteps(plan.data.root) : [];
-  const undos = new Map(planned.flatMap(({ undo }) => (undo === null ? [] : [[undo.key, undo] as const])));
+  const undos = new Map(plan.success ? undoSteps(plan.data.root).map((undo) => [undo.key, undo]) : []);
   const undone = rows.flatMap((row) => {
     const undo = undos.get(row.key);
     return undo === undefined ? [] : [stepView(undo, row, true)];
@@ -169,6 +175,7 @@ function restorePointView(db: Database, row: ReturnType<typeof RestorePointRow.p
     files: row.files,
     verifiedAt: row.verified_at,
     pinned: row.pinned === 1,
+    purpose: row.purpose,
     copies: copies.map((copy) => {
       const { verified_at: verifiedAt, ...rest } = CopyRow.parse(copy);
       return { ...rest, verifiedAt };

@@ -106,6 +106,21 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
+  -- Not every set is a backup: some hold what a rollback replaced.
+  ALTER TABLE restore_points ADD COLUMN purpose TEXT NOT NULL DEFAULT 'backup';
+  `,
+  `
+  -- What people have decided of versions. An empty image means every image of the service.
+  CREATE TABLE version_decisions (
+    service TEXT NOT NULL,
+    image TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    version TEXT NOT NULL,
+    decided_at TEXT NOT NULL,
+    PRIMARY KEY (service, image, decision, version)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
   -- What is known of each schedule of the configuration, and up to which slot the ledger is complete.
   CREATE TABLE schedules (
     id TEXT PRIMARY KEY,

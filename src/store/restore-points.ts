@@ -1,4 +1,5 @@
 /** The index of restore points, kept in step with what the runs report. The destinations are the truth; this is the map. */
+import type { SetPurpose } from '#sdk/kinds/destination.ts';
 import type { Database } from '#store/database.ts';
 
 export interface RestorePointIndex {
@@ -12,6 +13,7 @@ export interface RestorePointIndex {
     sizeBytes: number;
     files: number;
     verifiedAt: string;
+    purpose: SetPurpose;
   }): void;
   copied(copy: { id: string; destination: string; host: string; verifiedAt: string | null }): void;
   /** What retention saw and did at one destination. */
@@ -22,8 +24,8 @@ export function createRestorePointIndex(db: Database): RestorePointIndex {
   return {
     sealed(point) {
       db.sql(
-        `INSERT INTO restore_points (id, service, host, run, created_at, size_bytes, files, verified_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO restore_points (id, service, host, run, created_at, size_bytes, files, verified_at, purpose)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET size_bytes = excluded.size_bytes, verified_at = excluded.verified_at`,
       ).run(
         point.id,
@@ -34,7 +36,9 @@ export function createRestorePointIndex(db: Database): RestorePointIndex {
         point.sizeBytes,
         point.files,
         point.verifiedAt,
+        point.purpose,
       );
+      if (point.purpose !== 'backup') return;
       db.sql('UPDATE runs SET restore_point = ? WHERE id = ?').run(point.id, point.run);
     },
 

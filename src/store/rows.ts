@@ -4,6 +4,7 @@ import { RUN_STATUSES } from '#engine/run.ts';
 import type { ErrorCode } from '#kernel/errors.ts';
 import { errorCodes } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
+import { SetPurpose } from '#sdk/kinds/destination.ts';
 
 const JsonText = z.string().transform((text): unknown => JSON.parse(text));
 const OutputText = JsonText.pipe(z.record(z.string(), z.json())).transform((value): JsonObject => value);
@@ -65,6 +66,7 @@ export const RestorePointRow = z.object({
   files: z.number(),
   verified_at: z.string().nullable(),
   pinned: z.number(),
+  purpose: SetPurpose,
 });
 
 export const CopyRow = z.object({

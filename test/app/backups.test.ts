@@ -123,6 +123,28 @@ test('one flipped byte is found by verify, and the other copy is told to be whol
   expect(copies[0]?.detail).toContain('data.tar.zst');
 });
 
+test.each([
+  ['whose manifest is damaged', async (set: string) => writeFile(join(set, 'manifest.json'), '{ "formatVersion": 1, ')],
+  ['whose data is gone', async (set: string) => rm(join(set, 'data.tar.zst'))],
+])('a copy %s is listed and told as damaged, not as missing', async (_title, damage) => {
+  await damage(join(dir.path, 'usb/notes', SET));
+  await using backups = await backupsOf();
+
+  const { restorePoints, troubles } = await backups.list();
+  const { copies } = await backups.verify(SET, () => {});
+
+  expect(restorePoints[0]?.copies).toMatchObject([
+    { destination: 'usb', status: 'damaged' },
+    { destination: 'vault', status: 'verified' },
+  ]);
+  expect(troubles).toMatchObject([{ destination: 'usb', message: expect.stringContaining(SET) }]);
+  // Copies that are good for something are looked at first.
+  expect(copies).toMatchObject([
+    { destination: 'vault', status: 'verified' },
+    { destination: 'usb', status: 'damaged', detail: expect.stringMatching(/manifest|data\.tar\.zst/) },
+  ]);
+});
+
 test('a restore takes another copy when the first is damaged, and says so', async () => {
   await flipByte(join(dir.path, 'usb/notes', SET, 'data.tar.zst'));
   await rm(join(dir.path, 'data'), { recursive: true });

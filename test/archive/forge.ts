@@ -87,6 +87,8 @@ function headerFor(source: string): SetHeader {
     sources: [{ path: source, realPath: source, exclude: [] }],
     counts: { entries: 0, files: 0, directories: 0, contentBytes: 0, skippedSockets: 0 },
     compression: { algorithm: 'zstd', level: 3 },
+    purpose: 'backup',
+    release: null,
     parts: {},
     warnings: [],
   };

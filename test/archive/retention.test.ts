@@ -5,7 +5,7 @@ import { decideRetention } from '#archive/retention.ts';
 import { Retention } from '#sdk/retention.ts';
 
 function setAt(createdAt: string, extra: { verifiedAt?: string | null; pinned?: boolean } = {}) {
-  return { id: `set-${createdAt}`, createdAt, verifiedAt: null, pinned: false, ...extra };
+  return { id: `set-${createdAt}`, createdAt, verifiedAt: null, pinned: false, purpose: 'backup' as const, ...extra };
 }
 
 function kept(times: string[], policy: Partial<Retention>): string[] {
@@ -82,12 +82,32 @@ test('a pinned set, the newest verified one and min_keep stay whatever the rules
   ]);
 });
 
+test('what a rollback replaced takes no backup’s place, and goes a week later', () => {
+  const aside = (createdAt: string) => ({ ...setAt(createdAt), purpose: 'before-rollback' as const });
+  const sets = [
+    aside('2026-01-01T00:00:00Z'),
+    setAt('2026-01-02T00:00:00Z'),
+    aside('2026-01-09T00:00:00Z'),
+    setAt('2026-01-10T00:00:00Z'),
+  ];
+
+  const decisions = decideRetention(sets, Retention.parse({ keep_last: 2, min_keep: 0 }));
+
+  expect(decisions.map(({ set, keep }) => [set.createdAt.slice(8, 10), keep])).toEqual([
+    ['10', true],
+    ['09', true],
+    ['02', true],
+    ['01', false],
+  ]);
+});
+
 const candidates = fc.uniqueArray(
   fc.record({
     id: fc.stringMatching(/^[a-z]{4}[0-9a-z]{6}$/),
     createdAt: fc.integer({ min: 0, max: 900 * 86_400 }).map((at) => new Date(1.75e12 + at * 1000).toISOString()),
     verifiedAt: fc.option(fc.constant('2026-01-01T00:00:00.000Z')),
     pinned: fc.boolean(),
+    purpose: fc.constantFrom('backup' as const, 'backup' as const, 'before-rollback' as const),
   }),
   { selector: ({ id }) => id, maxLength: 40 },
 );
@@ -111,12 +131,15 @@ test('whatever the sets and rules are, the promises hold', () => {
     fc.property(candidates, policies, (sets, policy) => {
       const decisions = decideRetention(sets, policy);
       const removed = decisions.filter(({ keep }) => !keep).map(({ set }) => set);
-      const newestVerified = decisions.find(({ set }) => set.verifiedAt !== null)?.set;
+      const backups = sets.filter(({ purpose }) => purpose === 'backup');
+      const lost = removed.filter(({ purpose }) => purpose === 'backup');
+      const verified = decisions.filter(({ set }) => set.verifiedAt !== null && set.purpose === 'backup');
+      const newestVerified = verified[0]?.set;
 
       expect(decisions.map(({ set }) => set.id).sort()).toEqual(sets.map(({ id }) => id).sort());
       expect(removed.some(({ pinned }) => pinned)).toBe(false);
       expect(removed).not.toContain(newestVerified);
-      expect(sets.length - removed.length).toBeGreaterThanOrEqual(Math.min(policy.min_keep, sets.length));
+      expect(backups.length - lost.length).toBeGreaterThanOrEqual(Math.min(policy.min_keep, backups.length));
       expect(decisions.every(({ reasons }) => reasons.length > 0)).toBe(true);
     }),
   );

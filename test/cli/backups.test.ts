@@ -13,6 +13,7 @@ const POINT: BackupDetail = {
   sizeBytes: 4_100_000_000,
   files: 18_204,
   verifiedAt: '2026-03-01T02:10:00.000Z',
+  purpose: 'backup',
   pinned: true,
   copies: [
     { destination: 'usb', host: 'nas', status: 'verified', verifiedAt: '2026-03-01T02:10:00.000Z' },

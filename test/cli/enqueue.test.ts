@@ -121,7 +121,7 @@ test('a failure tells what failed, what that means, and what to do', async () =>
   const { stdout } = await stage({ controller }).run('enqueue', 'backup', 'notes', '--wait');
 
   expect(stdout).toContain(
-    'backup notes: failed in step "copy → vault" (notes itself is not changed, notes was started again)',
+    'backup notes: failed in step "copy → vault" (notes itself is not changed, what was stopped for it runs again)',
   );
   expect(stdout).toContain('  copy → vault: /mnt/vault is not a mount point');
   expect(stdout).toContain('Complete and verified: the copy on usb.');

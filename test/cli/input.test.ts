@@ -29,6 +29,10 @@ test('values are JSON where they can be', () => {
   });
 });
 
+test('a number that would lose a digit is text: versions are often written so', () => {
+  expect(parseInput(['a=1.10', 'b=007', 'c=1e3', 'd=1.2'])).toEqual({ a: '1.10', b: '007', c: '1e3', d: 1.2 });
+});
+
 test('a name that means something to JavaScript is a name like any other', () => {
   const input = parseInput(['__proto__=1']);
 

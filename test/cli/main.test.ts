@@ -77,6 +77,7 @@ test.each([
   { words: ['config'], code: 2, stderr: 'Commands:' },
   { words: ['plan', 'backup'], code: 2, stderr: 'missing required argument "service"' },
   { words: ['plugins', 'new', 'thing', 'x'], code: 2, stderr: 'Allowed choices are hypervisor, service' },
+  { words: ['plugins', 'check', 'nowhere'], code: 2, stderr: 'there is no folder' },
   { words: ['backups', 'prune'], code: 2, stderr: 'needs --dry-run' },
   { words: ['schedules', 'next', '--days', '0'], code: 2, stderr: 'from 1 to 366' },
   { words: ['runs', '--config', 'none.yaml'], code: 2, stderr: 'none.yaml' },
@@ -148,8 +149,10 @@ test('a new plugin is written, conforms, and is never written over; one with a s
   const checked = await cli('plugins', 'check', plugins, '--json');
   await writeFile(join(plugins, 'destinations/broken.ts'), 'export const plugin = {{{');
   const broken = await cli('plugins', 'check', plugins);
+  const oneFile = await cli('plugins', 'check', join(plugins, 'destinations/my-nas.ts'));
   const again = await cli('plugins', 'new', 'destination', 'my-nas', '--dir', plugins);
 
+  expect(oneFile).toMatchObject({ code: 2, stderr: expect.stringContaining('is a file, not a folder of plugins') });
   expect(JSON.parse(made.stdout).files[0]).toBe(join(plugins, 'destinations/my-nas.ts'));
   expect(JSON.parse(checked.stdout)).toMatchObject({
     conforming: true,

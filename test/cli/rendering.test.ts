@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { branchesOf } from '#cli/render/branches.ts';
 import { shortIds } from '#cli/render/ids.ts';
+import { news } from '#cli/render/plain-steps.ts';
 import { planLines } from '#cli/render/plan.ts';
 import { runsTable } from '#cli/render/runs.ts';
 import { progressText, type StepListView, stepLines } from '#cli/render/steps.ts';
@@ -9,7 +10,7 @@ import { coloured, plain, wantsColour } from '#cli/render/style.ts';
 import { cut, printable, table, width, wrap } from '#cli/render/text.ts';
 import { when, zoneName } from '#cli/render/times.ts';
 import { duration } from '#cli/render/units.ts';
-import { brought, nextReading, watched } from '#cli/render/watched.ts';
+import { brought, nextReading, refreshed, watched } from '#cli/render/watched.ts';
 import type { PlannedStep } from '#sdk/plan.ts';
 import { runDetail, stepView } from '#test/cli/scripted-controller.ts';
 import { NOW } from '#test/cli/stage.ts';
@@ -134,6 +135,55 @@ test('events carry a watched run forward, and a late event does not undo an endi
   expect(late.run.steps[0]?.status).toBe('succeeded');
 });
 
+test('a step that is tried again says why, and is not shown as failed', () => {
+  const step = stepView('resume', { status: 'running', finishedAt: null, attempts: 1 });
+  const event = { type: 'step', run: 'b7k2mnpqrstv', at: NOW.toISOString(), step: 'resume', attempt: 1 } as const;
+
+  const waiting = brought(watched(runDetail({ steps: [step] })), { ...event, status: 'dispatched', text: 'no bus' });
+  const again = brought(waiting, { ...event, attempt: 2, status: 'running', text: null });
+  const refreshedOnce = refreshed(again, again.run);
+
+  expect(stepLines(waiting, VIEW)[0]).toContain('· resume       is tried again; attempt 1 failed: no bus');
+  expect(stepLines(refreshedOnce, VIEW)[0]).toContain('⠋ resume       attempt 2; attempt 1 failed: no bus');
+});
+
+test('in a pipe each failed attempt is told once, and so is the end', () => {
+  const view = { zone: 'UTC', now: NOW, prefix: '' };
+  const step = stepView('resume', { status: 'running', finishedAt: null, attempts: 1 });
+  const event = { type: 'step', run: 'b7k2mnpqrstv', at: NOW.toISOString(), step: 'resume', attempt: 1 } as const;
+
+  const begun = news(watched(runDetail({ steps: [step] })), new Map(), view);
+  const waiting = brought(watched(runDetail({ steps: [step] })), { ...event, status: 'dispatched', text: 'no bus' });
+  const tried = news(waiting, begun.said, view);
+  const quiet = news(brought(waiting, { ...event, attempt: 2, status: 'running', text: null }), tried.said, view);
+  const done = news(brought(waiting, { ...event, attempt: 2, status: 'succeeded', text: 'works' }), quiet.said, view);
+
+  const lines = [begun, tried, quiet, done].map((told) => told.lines.map((line) => line.slice(10)));
+  expect(lines).toEqual([
+    ['resume: started'],
+    ['resume: attempt 1 failed, is tried again: no bus'],
+    [],
+    [expect.stringMatching(/^resume: done in .*: works$/)],
+  ]);
+});
+
+test('a step that no worker takes is told once, with the host that it waits for', () => {
+  const step = stepView('sources', { status: 'dispatched', host: 'nas', startedAt: null, finishedAt: null });
+  const run = watched(runDetail({ status: 'running', finishedAt: null, steps: [step] }));
+  const after = (ms: number) => ({ zone: 'UTC', prefix: '', now: new Date(Date.parse(run.run.requestedAt) + ms) });
+
+  const soon = news(run, new Map(), after(1_000));
+  const late = news(run, soon.said, after(70_000));
+  const later = news(run, late.said, after(80_000));
+
+  expect([soon, late, later].map(({ lines }) => lines.map((line) => line.slice(10)))).toEqual([
+    [],
+    ['sources: waits for a worker on nas'],
+    [],
+  ]);
+  expect(stepLines(run, VIEW)[0]).toContain('waits for a worker on nas');
+});
+
 test('runs are a table with the zone told once', () => {
   const lines = runsTable([runDetail(), runDetail({ id: 'c1m8bcdfghjk', status: 'failed', reason: 'step "x": no' })], {
     moment: { zone: 'UTC', now: NOW },
@@ -161,6 +211,7 @@ function planned(key: string, more: Partial<PlannedStep> = {}): PlannedStep {
     retry: { attempts: 1, backoffMs: 0, maxBackoffMs: 0 },
     undo: null,
     stopUnless: null,
+    failUnless: null,
     ...more,
   };
 }
@@ -168,7 +219,15 @@ function planned(key: string, more: Partial<PlannedStep> = {}): PlannedStep {
 const SERVICE = { kind: 'service', name: 'notes', type: 'generic', config: {} } as const;
 
 test('a plan tells what each step does, what stops and for how long, and what comes whatever happens', () => {
-  const quiesce = planned('quiesce', { plugin: SERVICE });
+  const backup = {
+    paths: ['/srv/notes', '/etc/notes'],
+    exclude: [],
+    commands: { before: [], timeout: '10m' },
+    quiesce: { stop: [['systemctl', 'stop', 'my notes'], ['sync']] },
+    password: { $secret: { path: 'x', from: 'inline' } },
+  };
+  const usb = { kind: 'destination', name: 'usb', type: 'local', config: {} } as const;
+  const quiesce = planned('quiesce', { plugin: { ...SERVICE, config: { backup } } });
   const resume = planned('resume', { plugin: SERVICE });
   const lines = planLines(
     {
@@ -196,7 +255,7 @@ test('a plan tells what each step does, what stops and for how long, and what co
             {
               type: 'parallel',
               nodes: [
-                { type: 'step', step: planned('copy-usb', { title: 'copy → usb', action: 'copy' }) },
+                { type: 'step', step: planned('copy-usb', { title: 'copy → usb', action: 'copy', uses: [usb] }) },
                 { type: 'step', step: planned('copy-vault', { title: 'copy → vault', action: 'copy' }) },
               ],
             },
@@ -211,7 +270,15 @@ test('a plan tells what each step does, what stops and for how long, and what co
   );
 
   const text = lines.join('\n');
-  expect(lines[0]).toBe('would backup notes on nas');
+  expect(lines.slice(0, 7)).toEqual([
+    'would backup notes on nas',
+    '',
+    '  paths              /srv/notes, /etc/notes',
+    '  commands.timeout   10m',
+    '  quiesce.stop       systemctl stop "my notes"; sync',
+    '  destinations       usb',
+    '',
+  ]);
   expect(text).toContain('  1  quiesce          Brings the data to rest');
   expect(text).toContain('from here until "resume" notes may be down, for about 24.6 s');
   expect(text).toContain('took 21.8 s last time');

@@ -45,6 +45,9 @@ export function scriptedController({ states = [], events = [], answers = {} }: S
     retry: async (id, from) => note('retry', { id, from }, next()),
     setPaused: async (schedule, paused) =>
       note('setPaused', { schedule, paused }, { id: schedule, pausedAt: paused ? '2026-03-01T03:00:00.000Z' : null }),
+    decisions: async (service) => note('decisions', service, []),
+    decide: async (request) => note('decide', request, []),
+    unpin: async (request) => note('unpin', request, 1),
     async *follow() {
       yield* events;
     },

@@ -67,6 +67,13 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
       timeoutMs: 3_600_000,
     },
+    update: {
+      policy: 'minor',
+      minAgeMs: 0,
+      tags: null,
+      gate: { timeoutMs: 300_000, stableForMs: 30_000 },
+      rollback: { mode: 'auto', image: true, config: true, data: true },
+    },
     ...more,
   };
 }
@@ -83,12 +90,13 @@ export function configOf(more: Partial<Config> = {}): Config {
       logLevel: 'info',
       priority: { nice: 0, ionice: 'none' },
       timeoutMs: 3_600_000,
-      parallelism: { backups: 2 },
+      parallelism: { backups: 2, updates: 1 },
     },
     redis: null,
     hosts: ['nas', 'docker-1'],
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
+    registries: {},
     services: [serviceNamed('notes'), serviceNamed('paperless')],
     pluginDir: '/etc/homelab-autopilot/plugins.d',
     warnings: [],
@@ -121,6 +129,7 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     openLedgerLog: async () => null,
     testChannels: away,
     openOutboxLog: async () => null,
+    checkUpdates: away,
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

@@ -29,12 +29,13 @@ describe('defaults', () => {
         logLevel: 'info',
         priority: { nice: 10, ionice: 'idle' },
         timeoutMs: 3_600_000,
-        parallelism: { backups: 2 },
+        parallelism: { backups: 2, updates: 1 },
       },
       redis: null,
       hosts: [os.hostname()],
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
+      registries: {},
       services: [],
       pluginDir: path.join(directory, 'plugins.d'),
       warnings: [],
@@ -70,6 +71,7 @@ describe('services', () => {
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
+          update: {},
         },
         backup: {
           schedule: plainRules('0 3 * * *', 'Europe/Berlin'),
@@ -78,6 +80,7 @@ describe('services', () => {
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
         },
+        update: expect.objectContaining({ policy: 'minor' }),
       },
     ]);
   });
@@ -125,7 +128,7 @@ describe('services', () => {
     const { services } = await loaded(`${SOUND}  - { name: a, type: docker-compose, path: /opt/a, backup: {} }\n`);
 
     expect(services[1]).toMatchObject({
-      config: { path: '/opt/a', backup: {} },
+      config: { path: '/opt/a', backup: {}, update: {} },
       backup: { destinations: ['usb', 'vault'] },
     });
   });
@@ -133,7 +136,7 @@ describe('services', () => {
   test('a configuration is kept in a form that its plugin can read again', async () => {
     const { services } = await loaded('services: [{ name: a, type: docker-compose, path: /opt/a, wait: 2m }]');
 
-    expect(services[0]?.config).toEqual({ path: '/opt/a', wait: '2m', backup: {} });
+    expect(services[0]?.config).toEqual({ path: '/opt/a', wait: '2m', backup: {}, update: {} });
   });
 
   test('the files of services.d follow the main file in name order, as lists or under "services"', async () => {
@@ -203,6 +206,7 @@ services:
         },
       ],
       backup: {},
+      update: {},
     });
   });
 

@@ -27,7 +27,7 @@ describe('config show', () => {
         log_level: 'info',
         priority: { nice: 10, ionice: 'idle' },
         timeout: '1h',
-        parallelism: { backups: 2 },
+        parallelism: { backups: 2, updates: 1 },
       },
       redis: { url_command: ['printf', '***'] },
       hosts: { nas: {}, 'docker-1': {} },
@@ -43,6 +43,13 @@ describe('config show', () => {
         destinations: ['usb', 'vault'],
         compression: { algorithm: 'zstd', level: 3 },
         retention: { keep_daily: 7, min_keep: 1 },
+      },
+      updates: {
+        policy: 'minor',
+        min_age: '0s',
+        registries: {},
+        gate: { timeout: '5m', stable_for: '30s' },
+        rollback: { mode: 'auto', restore: ['image', 'config', 'data'] },
       },
       services: [
         {

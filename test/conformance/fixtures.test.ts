@@ -73,8 +73,24 @@ test('a notification that is sent twice is there once', async () => {
   expect(await readdir(dir.path)).toEqual(['m1.json']);
 });
 
-test('a service is down between quiesce and resume, and up after it', async () => {
+/** All that an update does with a service, and the way back. */
+function updateOf(release: JsonObject): [string, JsonObject][] {
+  return [
+    ['versions', {}],
+    ['release', {}],
+    ['checkUpdate', {}],
+    ['fetch', { targets: [] }],
+    ['hold', { set: 'set-one', release }],
+    ['letGo', { keep: 'set-one' }],
+    ['update', { to: '2', targets: [], release }],
+    ['standby', { release }],
+    ['revert', { release }],
+  ];
+}
+
+test('a service is down between quiesce and resume, and up after it; an update and its way back lead to where it was', async () => {
   await using dir = await tempDir();
+  const release = { version: '1', images: [], configFiles: [], detail: {} };
 
   const { outputs, done, of } = await runAll(folder, { folder: dir.path }, [
     ['sources', {}],
@@ -83,9 +99,11 @@ test('a service is down between quiesce and resume, and up after it', async () =
     ['resume', {}],
     ['resume', {}],
     ['validate', {}],
+    ...updateOf(release),
   ]);
 
   expect(done).toEqual(of);
+  expect(outputs.slice(-3)).toMatchObject([{ version: '2' }, { summary: 'stopped' }, { version: '1' }]);
   expect(outputs[0]).toEqual({ sources: [{ path: dir.path, exclude: ['stopped'] }], warnings: [] });
   expect(outputs[2]).toMatchObject({ state: 'down' });
   expect(outputs[5]).toMatchObject({ healthy: true });

@@ -6,7 +6,7 @@ import type { StepState, StepStatus } from '#engine/run.ts';
 import type { PlanNode } from '#sdk/plan.ts';
 import { planSteps } from '#sdk/plan.ts';
 import { planArbitrary } from '#test/engine/plan-arbitrary.ts';
-import { guard, inSequence, sideBySide, step } from '#test/support/plans.ts';
+import { guard, inSequence, reversible, sideBySide, step } from '#test/support/plans.ts';
 
 type Verdict = 'succeeded' | 'failed' | 'unknown';
 
@@ -154,6 +154,48 @@ describe('decide', () => {
     expect(decide(root, states, true)).toMatchObject({ begin: [{ step: { key: 'undo-a' }, role: 'undo' }] });
   });
 
+  test('a change that failed is put back by its way back, in the order of that', () => {
+    const change = reversible(inSequence(step('update'), step('gate')), 'halt', 'data', 'image');
+    const root = inSequence(step('protect'), change);
+
+    const { order, status } = play(root, failing('gate'));
+
+    expect(order).toEqual(['protect', 'update', 'gate', 'undo-halt', 'undo-data', 'undo-image']);
+    expect(status).toBe('rolled_back');
+    expect(play(root, failing('protect'))).toMatchObject({ order: ['protect'], status: 'failed' });
+  });
+
+  test('a later failure puts back every change before it, the last first', () => {
+    const root = inSequence(reversible(step('a'), 'a'), reversible(step('b'), 'b'), step('c'));
+
+    expect(play(root, failing('c')).order).toEqual(['a', 'b', 'c', 'undo-b', 'undo-a']);
+  });
+
+  test('a way back that fails at one step goes no further, and a person is called', () => {
+    const root = reversible(inSequence(step('update'), step('gate')), 'halt', 'data', 'image');
+
+    const { order, status, because } = play(root, failing('gate', 'undo-data'));
+
+    expect(order).toEqual(['update', 'gate', 'undo-halt', 'undo-data']);
+    expect({ status, because }).toEqual({ status: 'needs_attention', because: 'undo-data' });
+  });
+
+  test('a change that may not be put back by itself is a person’s matter when it fails', () => {
+    const root = guard(inSequence(step('protect'), reversible(inSequence(step('update'), step('gate')))), 'tidy', {
+      restart: false,
+    });
+
+    expect(play(root, failing('gate'))).toMatchObject({ status: 'needs_attention', because: 'gate' });
+    expect(play(root, failing('protect'))).toMatchObject({ status: 'failed', order: ['protect', 'tidy'] });
+  });
+
+  test('a change of which nobody knows whether it happened is put back', () => {
+    const root = reversible(step('migrate', { effect: 'once' }), 'data');
+
+    const verdictOf = (key: string): Verdict => (key === 'migrate' ? 'unknown' : 'succeeded');
+    expect(play(root, verdictOf)).toMatchObject({ status: 'rolled_back', order: ['migrate', 'undo-data'] });
+  });
+
   test('any plan under any verdicts and any cancel ends once, with every change put back or a person called', () => {
     const scenario = fc.record({ root: planArbitrary(), seed: fc.integer(), cancelAfter: fc.nat(12) });
 
@@ -167,6 +209,10 @@ describe('decide', () => {
         if (status === 'succeeded' || status === 'needs_attention') return;
         for (const { key, undo } of planSteps(root)) {
           if (states.has(key) && undo !== null) expect(states.get(undo.key)?.status, key).toBe('succeeded');
+        }
+        for (const { body, undo } of changesOf(root)) {
+          if (!planSteps(body).some(({ key }) => states.has(key))) continue;
+          for (const { key } of undo) expect(states.get(key)?.status, key).toBe('succeeded');
         }
         for (const release of releasesOf(root)) {
           if (release.bodyBegun(states)) expect(states.get(release.key)?.status).toBe('succeeded');
@@ -190,10 +236,26 @@ function releasesOf(node: PlanNode): { key: string; bodyBegun(states: ReadonlyMa
     case 'sequence':
     case 'parallel':
       return node.nodes.flatMap(releasesOf);
+    case 'reversible':
+      return releasesOf(node.body);
     case 'guard': {
       const bodyBegun = (states: ReadonlyMap<string, StepState>) =>
         planSteps(node.body).some(({ key }) => states.has(key));
       return [...releasesOf(node.body), ...node.finally.map(({ key }) => ({ key, bodyBegun }))];
     }
+  }
+}
+
+function changesOf(node: PlanNode): Extract<PlanNode, { type: 'reversible' }>[] {
+  switch (node.type) {
+    case 'step':
+      return [];
+    case 'sequence':
+    case 'parallel':
+      return node.nodes.flatMap(changesOf);
+    case 'guard':
+      return changesOf(node.body);
+    case 'reversible':
+      return [node, ...changesOf(node.body)];
   }
 }

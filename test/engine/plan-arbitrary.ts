@@ -1,7 +1,7 @@
-/** Plans of any shape: steps with and without undo, in sequences, side by side, in brackets, nested. */
+/** Plans of any shape: steps with and without undo, in sequences, side by side, in brackets, as changes, nested. */
 import fc from 'fast-check';
 import type { PlanNode } from '#sdk/plan.ts';
-import { guard, inSequence, sideBySide, step } from '#test/support/plans.ts';
+import { guard, inSequence, reversible, sideBySide, step } from '#test/support/plans.ts';
 
 export function planArbitrary(): fc.Arbitrary<PlanNode> {
   let next = 0;
@@ -12,6 +12,9 @@ export function planArbitrary(): fc.Arbitrary<PlanNode> {
       leaf,
       fc.array(tie('node'), { minLength: 1, maxLength: 3 }).map((nodes) => inSequence(...nodes)),
       fc.array(tie('node'), { minLength: 1, maxLength: 3 }).map((nodes) => sideBySide(...nodes)),
+      fc
+        .tuple(tie('node'), fc.integer({ min: 1, max: 2 }))
+        .map(([body, ways]) => reversible(body, ...Array.from({ length: ways }, () => `w${next++}`))),
       fc.tuple(tie('node'), fc.boolean()).map(([body, restart]) => guard(body, `r${next++}`, { restart })),
     ),
   }));

@@ -97,10 +97,16 @@ describe('a run', () => {
       },
     });
 
-    const { status, steps } = await bed.ended(await bed.request(planOf(step('a', { attempts: 3 }), { service: name })));
+    const run = await bed.request(planOf(step('a', { attempts: 3 }), { service: name }));
+    const { status, steps } = await bed.ended(run);
 
     expect(status).toBe('succeeded');
     expect(steps[0]).toMatchObject({ attempts: 3 });
+    const events = await bed.events(run);
+    expect(events.flatMap((event) => (event.type === 'step' && event.status === 'failed' ? [event] : []))).toEqual([]);
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'step', status: 'dispatched', attempt: 1, text: 'not there yet' }),
+    );
   });
 
   test('does not try a step again when trying changes nothing', async () => {

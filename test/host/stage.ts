@@ -46,7 +46,7 @@ export async function openStage(settings: StageSettings = {}): Promise<Stage> {
   };
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   const ports: HostPorts = {
-    catalog: createCatalog(settings.plugins ?? [], settings.kinds),
+    catalog: createCatalog(settings.plugins ?? [], settings.kinds === undefined ? {} : { known: settings.kinds }),
     processes,
     masker,
     host: 'nas',

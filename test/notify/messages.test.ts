@@ -1,14 +1,22 @@
 /** What a person is told: what happened, what it means, what to do next. */
 import { describe, expect, test } from 'vitest';
+import type { RunDetail } from '#engine/run.ts';
 import { nextTry } from '#notify/back-off.ts';
 import { digestOf } from '#notify/digest.ts';
 import { missedMessage } from '#notify/missed-message.ts';
-import { runMessage, withHeldBack } from '#notify/run-message.ts';
+import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
 import type { Fire } from '#schedule/fire.ts';
+import { EVENTS } from '#sdk/events.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 import { runDetail, stepView } from '#test/cli/scripted-controller.ts';
 
 const ORIGIN = { homelab: 'home', timezone: 'Europe/Berlin' };
+
+/** The message for the one event of a run. */
+function told(run: RunDetail): Message {
+  const [event = 'none'] = eventsOf(run);
+  return runMessage(run, event, ORIGIN);
+}
 
 describe('a run that ended', () => {
   test('as failed says why, what that means for the service, and what to do', () => {
@@ -22,7 +30,7 @@ describe('a run that ended', () => {
       ],
     });
 
-    const message = runMessage(run, ORIGIN);
+    const message = told(run);
 
     expect(message).toMatchObject({
       event: 'backup_failed',
@@ -31,9 +39,9 @@ describe('a run that ended', () => {
       service: 'notes',
       host: 'nas',
     });
-    expect(message?.text).toBe(
+    expect(message.text).toBe(
       [
-        'notes itself is not changed, and notes was started again.',
+        'notes itself is not changed, and what was stopped for it runs again.',
         'Step "copy → vault": /mnt/vault is not a mount point',
         'Complete and verified: the copy on usb.',
         'Next: mount it, then  homelab-autopilot runs retry b7k2 --from copy-vault',
@@ -48,32 +56,48 @@ describe('a run that ended', () => {
     ['rolled_back', 'backup_failed', 'error'],
     ['needs_attention', 'needs_attention', 'error'],
   ] as const)('as %s is the event %s', (status, event, severity) => {
-    expect(runMessage(runDetail({ status }), ORIGIN)).toMatchObject({ event, severity });
+    expect(told(runDetail({ status }))).toMatchObject({ event, severity });
+  });
+
+  test('as an update that was rolled back is told as that, and as an update that failed', () => {
+    expect(eventsOf(runDetail({ workflow: 'update', status: 'rolled_back' }))).toEqual([
+      'rollback_executed',
+      'update_failed',
+    ]);
+  });
+
+  test('is never told by an event that nobody can wait for', () => {
+    const statuses = ['succeeded', 'failed', 'rolled_back', 'needs_attention'] as const;
+    const workflows = ['backup', 'update', 'rollback'];
+    const events = workflows.flatMap((workflow) => statuses.flatMap((status) => eventsOf({ workflow, status })));
+
+    expect(events.filter((event) => !EVENTS.some((known) => known === event))).toEqual([]);
+    expect(eventsOf({ workflow: 'restore', status: 'failed' })).toEqual(['needs_attention']);
   });
 
   test.each(['cancelled', 'skipped'] as const)('as %s is nothing to tell', (status) => {
-    expect(runMessage(runDetail({ status }), ORIGIN)).toBeNull();
+    expect(eventsOf(runDetail({ status }))).toEqual([]);
   });
 
   test('is the same message however often it is made', () => {
-    const [first, second] = [1, 2].map(() => runMessage(runDetail({ status: 'failed' }), ORIGIN));
+    const [first, second] = [1, 2].map(() => told(runDetail({ status: 'failed' })));
 
     expect(first).toEqual(second);
   });
 });
 
 describe('what was held back', () => {
-  const message = runMessage(runDetail({ status: 'failed' }), ORIGIN);
+  const message = told(runDetail({ status: 'failed' }));
 
   test('is counted in the next message that is sent', () => {
-    const told = message && withHeldBack(message, { held: 3, since: '2026-03-01T01:00:00.000Z' }, ORIGIN.timezone);
+    const next = withHeldBack(message, { held: 3, since: '2026-03-01T01:00:00.000Z' }, ORIGIN.timezone);
 
-    expect(told?.text).toContain('3 more of these were held back since 2026-03-01 02:00:00 CET');
-    expect(told?.id).toBe(message?.id);
+    expect(next.text).toContain('3 more of these were held back since 2026-03-01 02:00:00 CET');
+    expect(next.id).toBe(message.id);
   });
 
   test('is not mentioned when there was nothing', () => {
-    expect(message && withHeldBack(message, { held: 0, since: null }, ORIGIN.timezone)).toBe(message);
+    expect(withHeldBack(message, { held: 0, since: null }, ORIGIN.timezone)).toBe(message);
   });
 });
 

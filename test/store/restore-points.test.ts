@@ -21,6 +21,7 @@ async function bed() {
       createdAt: at,
       sizeBytes: 10,
       files: 1,
+      purpose: 'backup' as const,
       verifiedAt: at,
     });
   const copy = (id: string, destination: string) => points.copied({ id, destination, host: 'nas', verifiedAt: at });

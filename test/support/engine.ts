@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Engine } from '#engine/engine.ts';
 import { createEngine } from '#engine/engine.ts';
 import type { StepMessage } from '#engine/ports.ts';
-import type { RunDetail } from '#engine/run.ts';
+import type { RunDetail, RunEvent } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
 import { newId } from '#kernel/ids.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { watchCancels } from '#queue/cancel-watch.ts';
 import { connectRedis } from '#queue/connection.ts';
+import { readEvents } from '#queue/events.ts';
 import { startRunsWorker } from '#queue/runs-worker.ts';
 import type { StepContext } from '#queue/step-worker.ts';
 import { startStepWorker } from '#queue/step-worker.ts';
@@ -35,6 +36,8 @@ export interface TestEngine extends AsyncDisposable {
   request(plan: Plan): Promise<string>;
   ended(run: string): Promise<RunDetail>;
   addWorker(host: string, perform: Perform): Promise<AsyncDisposable>;
+  /** What has been told of the run so far. */
+  events(run: string): Promise<RunEvent[]>;
 }
 
 export async function startTestEngine(perform: Perform, limits: Record<string, number> = {}): Promise<TestEngine> {
@@ -84,6 +87,14 @@ export async function startTestEngine(perform: Perform, limits: Record<string, n
         const detail = history.run(run);
         return isTerminal(detail.status) ? detail : undefined;
       }),
+    async events(run) {
+      const reader = connectRedis({ url }, 'worker');
+      for await (const { events } of readEvents(reader, '0-0', new AbortController().signal)) {
+        reader.disconnect();
+        return events.filter((event) => event.run === run);
+      }
+      return [];
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -23,6 +23,8 @@ export interface Started {
   /** The address of the web pages; null for a worker. */
   url: string | null;
   stop(signal?: NodeJS.Signals): Promise<void>;
+  /** All that it said on stderr, once it has ended. */
+  stderr: Promise<string>;
 }
 
 export interface TestHomelab extends AsyncDisposable {
@@ -77,7 +79,7 @@ export async function startHomelab(config: string): Promise<TestHomelab> {
       const url = await readyLine(child).catch(async () => {
         throw new Error(`${words.join(' ')} did not start: ${await complaints}`);
       });
-      return { pid: child.pid ?? 0, url, stop: (signal = 'SIGTERM') => stop(child, signal) };
+      return { pid: child.pid ?? 0, url, stop: (signal = 'SIGTERM') => stop(child, signal), stderr: complaints };
     },
     async backup(service) {
       const { stdout, stderr } = await cli(['enqueue', 'backup', service, '--wait', '--json']);

@@ -23,6 +23,7 @@ export function step(key: string, wish: StepWish = {}): PlanNode {
     effect: wish.effect ?? 'idempotent',
     timeoutMs: wish.timeoutMs ?? 10_000,
     retry: { attempts: wish.attempts ?? 1, backoffMs: 5, maxBackoffMs: 20 },
+    failUnless: null,
   };
   const undo = wish.undo === true ? { ...base, key: `undo-${key}`, title: `undo ${key}`, action: `undo-${key}` } : null;
   return { type: 'step', step: { ...base, undo, stopUnless: wish.stopUnless ?? null } };
@@ -32,6 +33,17 @@ export function guard(body: PlanNode, release: string, options: { restart?: bool
   const node = step(release);
   if (node.type !== 'step') throw new Error('a step is a step');
   return { type: 'guard', body, finally: [node.step], restart: options.restart ?? true };
+}
+
+/** A change as a whole, put back by steps of these names. */
+export function reversible(body: PlanNode, ...ways: string[]): PlanNode {
+  const undo = ways.map((way): UndoStep => {
+    const node = step(`undo-${way}`);
+    if (node.type !== 'step') throw new Error('a step is a step');
+    const { undo: _undo, stopUnless: _stopUnless, ...base } = node.step;
+    return base;
+  });
+  return { type: 'reversible', body, undo };
 }
 
 export function inSequence(...nodes: PlanNode[]): PlanNode {

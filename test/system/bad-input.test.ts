@@ -83,6 +83,17 @@ test('a plugin with a syntax error is named and left out, and the rest works', a
   expect(status).toBe(0);
 });
 
+test('a service whose plugin has a syntax error is told the mistake, not that its type is unknown', async () => {
+  await using lab = await startHomelab(`${GLOBAL}services: [{ name: diary, type: diary }]\n`);
+  await lab.write('plugins.d/services/diary.ts', 'export const plugin = {{{');
+
+  const { status, stdout } = await lab.cli(['config', 'validate']);
+
+  expect(status).toBe(2);
+  expect(stdout).toMatch(/services\[0\]\.type\n {2}its plugin .*diary\.ts was left out: line 1: /);
+  expect(stdout).not.toContain('unknown service type');
+});
+
 test('a plugin of one file in plugins.d backs a service up with nothing of ours touched', async () => {
   await using lab = await startHomelab(`${GLOBAL}
 destinations: { usb: { type: local, path: DIR/usb } }

@@ -1,5 +1,5 @@
 /** Several hosts on one Redis: the controller here, the service and its worker there. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { TestHomelab } from '#test/support/homelab.ts';
@@ -57,6 +57,19 @@ test('a service on another host is backed up by the worker there, and only by it
   expect(await readFile(join(lab.dir, 'before.txt'), 'utf8')).toMatch(/^\d+/);
 });
 
+test('a Redis that may throw jobs away is told of when everything starts, with the setting that cures it', async () => {
+  await using careless = await startRedis('--maxmemory-policy', 'allkeys-lru', '--appendonly', 'no');
+  const folders = `state_dir: ${lab.dir}/d/state, log_dir: ${lab.dir}/d/log`;
+  await lab.write('careless.yaml', `global: { ${folders} }\nredis: { url: "${careless.url}" }\n`);
+
+  const stack = await lab.start(['up', '--no-ui'], 'careless.yaml');
+  await stack.stop();
+
+  const told = await stack.stderr;
+  expect(told).toContain('warning: redis: maxmemory-policy is allkeys-lru');
+  expect(told).toContain('warning: redis: nothing is written to disk: set  appendonly yes');
+});
+
 test('a host that no configuration names cannot be joined', async () => {
   const { status, stderr } = await lab.cli(['worker', '--host', 'c']);
 
@@ -64,11 +77,25 @@ test('a host that no configuration names cannot be joined', async () => {
   expect(stderr).toContain('there is no host "c"');
 });
 
-test('the password of Redis stands in no process list', async () => {
+test('the password of Redis stands in no process list of ours, and is not shown', async () => {
   const { stdout } = await lab.cli(['config', 'show']);
 
+  const others = (await commandLines()).filter(({ pid }) => pid !== redis.pid);
+  expect(others.filter(({ words }) => words.includes('only-here'))).toEqual([]);
+  expect(others.some(({ words }) => words.includes(lab.dir))).toBe(true);
   expect(stdout).not.toContain('only-here');
 });
+
+/** What `ps` shows of every process. */
+async function commandLines(): Promise<{ pid: number; words: string }[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const read = pids.map(async (pid) => {
+    // One may end while it is looked at.
+    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return { pid: Number(pid), words };
+  });
+  return Promise.all(read);
+}
 
 test('a worker without a Redis to join says what is missing', async () => {
   await lab.write('alone.yaml', `global: { host: b, state_dir: ${lab.dir}/c/state, log_dir: ${lab.dir}/c/log }\n`);

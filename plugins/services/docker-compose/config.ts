@@ -67,4 +67,13 @@ export const Backup = z.object({
     .prefault({}),
 });
 
-export type ComposeTools = Tools<z.output<typeof Config> & { backup: z.output<typeof Backup> }>;
+export const Update = z.object({
+  shared_volumes: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe('What to do when a container of another project mounts a volume that a rollback would replace'),
+});
+
+export type ComposeTools = Tools<
+  z.output<typeof Config> & { backup: z.output<typeof Backup>; update: z.output<typeof Update> }
+>;

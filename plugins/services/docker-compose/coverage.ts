@@ -1,25 +1,16 @@
 /** What of a project goes into a backup set, and what does not. */
 import { stat } from 'node:fs/promises';
 import { matchesGlob, relative, resolve } from 'node:path';
-import { z } from 'zod';
 import { isBelow } from '#sdk/mounts.ts';
 import type { ComposeTools } from './config.ts';
-import { docker } from './docker.ts';
 import { type Project, realPath } from './project.ts';
+import { isAnonymous, namedVolumes, type Volume } from './volumes.ts';
 
 export interface Coverage {
   paths: string[];
   /** In words, each with what would bring it in. */
   leftOut: string[];
 }
-
-const Volume = z.object({
-  Name: z.string(),
-  Driver: z.string(),
-  Mountpoint: z.string(),
-  Options: z.record(z.string(), z.string()).nullish(),
-});
-type Volume = z.output<typeof Volume>;
 
 interface Bind {
   source: string;
@@ -56,20 +47,11 @@ async function volumesOf(tools: ComposeTools, project: Project): Promise<VolumeC
   const mounts = project.containers.flatMap(({ service, mounts }) =>
     mounts.filter(({ type }) => type === 'volume').map((mount) => ({ service, ...mount })),
   );
-  const labelled = await docker(tools, [
-    'volume',
-    'ls',
-    '-q',
-    '--filter',
-    `label=com.docker.compose.project=${project.name}`,
-  ]);
-  const all = [...labelled.split('\n').filter((name) => name !== ''), ...mounts.map(({ volume }) => volume)];
-  const names = [...new Set(all.filter((name) => !isAnonymous(name)))].toSorted();
   const leftOut = mounts
     .filter(({ volume }) => isAnonymous(volume))
     .map(({ service, destination }) => `the volume at ${destination} of ${service} (give it a name to have it)`);
   const covered: VolumeCoverage = { mountpoints: [], binds: [], leftOut };
-  for (const volume of await inspectVolumes(tools, names)) {
+  for (const volume of await namedVolumes(tools, project)) {
     const { device, type } = volume.Options ?? {};
     if (volume.Driver !== 'local') leftOut.push(`volume ${volume.Name} (driver ${volume.Driver})`);
     else if (isBind(volume))
@@ -78,20 +60,6 @@ async function volumesOf(tools: ComposeTools, project: Project): Promise<VolumeC
     else covered.mountpoints.push(volume.Mountpoint);
   }
   return covered;
-}
-
-async function inspectVolumes(tools: ComposeTools, names: readonly string[]): Promise<Volume[]> {
-  if (names.length === 0) return [];
-  const printed = await docker(tools, ['volume', 'inspect', '--format', '{{json .}}', '--', ...names]);
-  return printed
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => Volume.parse(JSON.parse(line)));
-}
-
-/** Docker names a volume that nobody named with 64 hexadecimal digits. */
-function isAnonymous(volume: string): boolean {
-  return /^[0-9a-f]{64}$/.test(volume);
 }
 
 /** Its mountpoint shows the data only while a container runs, so the directory itself is what to look at. */

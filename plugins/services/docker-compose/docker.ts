@@ -1,6 +1,6 @@
 /** The command lines of Docker and Compose, for one engine, with errors that say what is wrong. */
 import { AutopilotError } from '#kernel/errors.ts';
-import type { Argv, ExecOptions, Tools } from '#sdk/tools.ts';
+import type { Argv, ExecOptions, ExecResult, Tools } from '#sdk/tools.ts';
 
 type EngineTools = Pick<Tools<{ socket: string }>, 'config' | 'name' | 'exec'>;
 
@@ -9,7 +9,7 @@ const LIMITS = { timeoutMs: 60_000, priority: 'normal' } satisfies ExecOptions;
 
 /** Runs `docker …`. @returns what it printed. */
 export async function docker(tools: EngineTools, words: readonly string[], options: ExecOptions = {}): Promise<string> {
-  return run(tools, ['docker', ...words], options);
+  return (await run(tools, ['docker', ...words], options)).stdout;
 }
 
 /** Where Compose is to look, and under which name the project runs. */
@@ -26,6 +26,22 @@ export async function compose(
   project: ComposeProject,
   { words, ...options }: ExecOptions & { words: readonly string[] },
 ): Promise<string> {
+  const { stdout } = await askCompose(tools, project, { words, ...options });
+  return stdout;
+}
+
+/** The variables that the compose files read and that are set nowhere: Compose warns of each, and takes it for empty. */
+export async function unsetVariables(tools: EngineTools, project: ComposeProject): Promise<string[]> {
+  const { stderr } = await askCompose(tools, project, { words: ['config', '-q'] });
+  const named = [...stderr.matchAll(/The \\?"?(\w+)\\?"? variable is not set/g)].map(([, name = '']) => name);
+  return [...new Set(named)];
+}
+
+async function askCompose(
+  tools: EngineTools,
+  project: ComposeProject,
+  { words, ...options }: ExecOptions & { words: readonly string[] },
+): Promise<ExecResult> {
   const files = project.files.flatMap((file) => ['-f', file]);
   const place = ['-p', project.name, '--project-directory', project.directory];
   const program: Argv = (await hasPlugin(tools)) ? ['docker', 'compose'] : ['docker-compose'];
@@ -51,11 +67,10 @@ async function hasPlugin(tools: EngineTools): Promise<boolean> {
   }
 }
 
-async function run(tools: EngineTools, argv: Argv, options: ExecOptions): Promise<string> {
+async function run(tools: EngineTools, argv: Argv, options: ExecOptions): Promise<ExecResult> {
   const env = { DOCKER_HOST: `unix://${tools.config.socket}` };
   try {
-    const { stdout } = await tools.exec(argv, { ...LIMITS, ...options, env });
-    return stdout;
+    return await tools.exec(argv, { ...LIMITS, ...options, env });
   } catch (error) {
     throw engineTrouble(tools, error) ?? error;
   }

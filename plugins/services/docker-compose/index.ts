@@ -1,17 +1,23 @@
 /** A Docker Compose project: its directory and volumes are backed up, its services stopped only as far as you say. */
 import { service } from '#sdk/kinds/service.ts';
 import { runProbe } from '#sdk/probes.ts';
-import { Backup, Config } from './config.ts';
+import { checkUpdate } from './check-update.ts';
+import { Backup, Config, Update } from './config.ts';
 import { coverageOf } from './coverage.ts';
+import { fetch, hold, letGo } from './images.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
+import { release } from './release.ts';
 import { quiesce, resume, wantedServices } from './rest.ts';
+import { revert, standby, update } from './update.ts';
 import { judge, watchProject } from './verdict.ts';
+import { versions } from './versions.ts';
 
 export const plugin = service.define({
   id: 'docker-compose',
   title: 'Docker Compose project',
   config: Config,
   backup: Backup,
+  update: Update,
   actions: {
     async inspect(tools) {
       const containers = (await findProject(tools))?.containers ?? [];
@@ -40,6 +46,15 @@ export const plugin = service.define({
 
     quiesce,
     resume,
+    checkUpdate,
+    release,
+    fetch,
+    hold,
+    letGo,
+    update,
+    standby,
+    revert,
+    versions,
 
     async validate(tools, timing) {
       return watchProject(tools, async () => (await findProject(tools))?.containers ?? [], timing);

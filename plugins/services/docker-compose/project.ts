@@ -62,6 +62,8 @@ export interface Project extends ComposeProject {
 /** In the order in which Compose looks for them. */
 const FILE_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 
+const OVERRIDES = FILE_NAMES.map((name) => name.replace('.y', '.override.y'));
+
 /** @returns undefined when no container was ever started from the directory, and nobody has told the name. */
 export async function findProject(tools: ComposeTools): Promise<Project | undefined> {
   const name = tools.config.project ?? (await nameInLabels(tools));
@@ -124,6 +126,15 @@ async function requireComposeFile(tools: ComposeTools): Promise<void> {
   throw new AutopilotError('HA_SOURCE_MISSING', `${tools.name}: ${path} has no compose file`, {
     next: `it must hold one of ${FILE_NAMES.join(', ')}; correct \`path\` of the service`,
   });
+}
+
+/** The compose files of a project, also when it leaves it to Compose to find them: the later ones over the earlier ones. */
+export async function composeFiles({ files, directory }: ComposeProject): Promise<string[]> {
+  if (files.length > 0) return [...files];
+  const names = await readdir(directory).catch((): string[] => []);
+  const main = FILE_NAMES.find((name) => names.includes(name));
+  const override = OVERRIDES.find((name) => names.includes(name));
+  return [main, override].flatMap((name) => (name === undefined ? [] : [join(directory, name)]));
 }
 
 async function nameInLabels(tools: ComposeTools): Promise<string | undefined> {

@@ -9,9 +9,12 @@ import { forgetStopped, readStopped, writeStopped } from './stopped.ts';
 import { watchProject } from './verdict.ts';
 
 /** Writes down what runs before it stops it: what a killed process has stopped is started by the next one. */
-export async function quiesce(tools: ComposeTools): Promise<{ summary: string; outage: boolean }> {
+export async function quiesce(
+  tools: ComposeTools,
+  { all }: { all: boolean },
+): Promise<{ summary: string; outage: boolean }> {
   const project = await requireProject(tools);
-  const wanted = await wantedServices(tools, project);
+  const wanted = all ? present(project) : await wantedServices(tools, project);
   const running = wanted.filter((service) => project.containers.some((one) => one.service === service && runs(one)));
   const services = [...new Set([...(await stoppedBefore(tools, project)), ...running])];
   if (services.length > 0) await writeStopped(tools, { project: project.name, services });
@@ -21,13 +24,13 @@ export async function quiesce(tools: ComposeTools): Promise<{ summary: string; o
 }
 
 /** Starts what was stopped, the last first, and waits until it works. Without a note there is nothing to do. */
-export async function resume(tools: ComposeTools): Promise<{ summary: string }> {
+export async function resume(tools: ComposeTools, { judge }: { judge: boolean }): Promise<{ summary: string }> {
   const note = await readStopped(tools);
   if (note === undefined) return { summary: 'nothing to start' };
   const { services } = note;
   const project = await projectNamed(tools, note.project);
   await start(tools, project, services.toReversed());
-  await waitUntilWorking(tools, note);
+  if (judge) await waitUntilWorking(tools, note);
   await forgetStopped(tools);
   return { summary: `${services.toReversed().join(', ')} started` };
 }
@@ -35,9 +38,9 @@ export async function resume(tools: ComposeTools): Promise<{ summary: string }> 
 /** The services to stop. A name that no container has is looked up in the compose file, which takes Compose a while. */
 export async function wantedServices(tools: ComposeTools, project: Project): Promise<string[]> {
   const { stop } = tools.config.backup.quiesce;
-  const present = [...new Set(project.containers.map(({ service }) => service))];
-  if (stop === 'all') return present;
-  if (stop.every((service) => present.includes(service))) return stop;
+  const there = present(project);
+  if (stop === 'all') return there;
+  if (stop.every((service) => there.includes(service))) return stop;
   const known = await serviceNames(tools, project);
   const unknown = stop.find((service) => !known.includes(service));
   if (unknown === undefined) return stop;
@@ -46,6 +49,10 @@ export async function wantedServices(tools: ComposeTools, project: Project): Pro
   throw new AutopilotError('HA_CONFIG_INVALID', meant === undefined ? message : `${message}; did you mean ${meant}?`, {
     next: `its services are ${known.join(', ')}`,
   });
+}
+
+function present({ containers }: Project): string[] {
+  return [...new Set(containers.map(({ service }) => service))];
 }
 
 /** What an execution that was cut short has stopped, as far as it still exists. */

@@ -59,16 +59,20 @@ export function judge(containers: readonly Container[]): ProbeResult[] {
   return [...results, { probe: 'containers', ok: false, detail, durationMs: 0 }];
 }
 
-function seen({ status, health, exitCode, restart }: Container): { ok: boolean; detail: string } {
+function seen(container: Container): { ok: boolean; detail: string } {
+  const { status, health, exitCode } = container;
   if (status === 'running') {
     return health === null
       ? { ok: true, detail: 'running' }
       : { ok: health === 'healthy', detail: `running, ${health}` };
   }
   if (status !== 'exited') return { ok: false, detail: status };
-  // One that Docker is to keep running has no business to end, however well it did.
-  const oneShot = restart === 'no' || restart === '' || restart === 'on-failure';
-  return { ok: oneShot && exitCode === 0, detail: `ended with status ${exitCode}` };
+  return { ok: isOneShot(container), detail: `ended with status ${exitCode}` };
+}
+
+/** It had one thing to do and did it. One that Docker is to keep running has no business to end, however well it did. */
+export function isOneShot({ status, restart, exitCode }: Container): boolean {
+  return status === 'exited' && exitCode === 0 && (restart === 'no' || restart === '' || restart === 'on-failure');
 }
 
 function verdict(probes: ProbeResult[]): Verdict {

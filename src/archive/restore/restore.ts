@@ -22,6 +22,8 @@ export interface RestoreOptions {
   only?: readonly string[];
   /** Whether files may be destroyed that are newer than the set or that the set does not have. */
   overwrite: boolean;
+  /** Files that stay as they are now, whatever the set holds: their absolute paths in it. */
+  leave?: readonly string[];
 }
 
 export interface RestoreReport {
@@ -38,7 +40,7 @@ export async function restoreSet(tools: Tools, directory: string, options: Resto
     throw new AutopilotError('HA_USAGE', `${options.to} is not an absolute path`);
   }
   const header = await readTrusted(tools, directory);
-  const targets = await findTargets(header, options.to);
+  const targets = await findTargets(header, options);
   const plan = await planRestore(directory, targets, options.only);
   const used = targets.filter(({ root }) => plan.bytesOf.has(root));
   for (const target of used) await recoverTarget(target);
@@ -54,6 +56,25 @@ export async function restoreSet(tools: Tools, directory: string, options: Resto
     await removeWork(used);
   }
   return reportOf(plan, used);
+}
+
+/**
+ * Looks whether the trees of a set could be replaced now: nothing is mounted inside of them, there is room, and nothing
+ * is destroyed that may not be.
+ * @returns how many trees there are.
+ */
+export async function checkTargets(
+  tools: Tools,
+  directory: string,
+  { overwrite }: Pick<RestoreOptions, 'overwrite'>,
+): Promise<number> {
+  const header = await readTrusted(tools, directory);
+  const targets = await findTargets(header, {});
+  const plan = await planRestore(directory, targets, undefined);
+  await refuseMountsInside(targets);
+  if (!overwrite) await refuseConflicts(targets, plan, new Date(header.createdAt));
+  await requireSpace(targets, plan);
+  return targets.length;
 }
 
 async function readTrusted(tools: Tools, directory: string): Promise<SetHeader> {

@@ -51,8 +51,19 @@ export async function recoverTarget(target: Target): Promise<void> {
 }
 
 async function finishReplaced(target: Target): Promise<void> {
-  await carryExcluded(target, target.old);
+  await carryOver(target);
   await rm(target.old, { recursive: true, force: true });
+}
+
+async function carryOver(target: Target): Promise<void> {
+  await carryExcluded(target, target.old);
+  for (const name of target.leave) {
+    const kept = join(target.old, name);
+    if (!(await isThere(kept))) continue;
+    const to = join(target.path, name);
+    await mkdir(dirname(to), { recursive: true });
+    await rename(kept, to);
+  }
 }
 
 /** What the set was told to leave out is left as it was: it moves from the old tree into the new one. */
@@ -86,7 +97,7 @@ async function swapEntries(target: Target): Promise<void> {
 async function recoverEntries(target: Target): Promise<void> {
   if (await isThere(fillOf(target))) {
     await moveEntries(fillOf(target), target.path, target.work);
-    await carryExcluded(target, target.old);
+    await carryOver(target);
     await flush(target.path);
   } else if (await isThere(target.old)) {
     await moveEntries(target.old, target.path, target.work);

@@ -1,16 +1,18 @@
 /** Where each source of a set is restored to, and where it is unpacked before it takes that place. */
 import { lstat, mkdir, rm, stat, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type RawPath, rawFromText } from '#archive/raw.ts';
 import { isPlainPath } from '#archive/restore/guard.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
-import { mountPoints } from '#sdk/mounts.ts';
+import { isBelow, mountPoints } from '#sdk/mounts.ts';
 import type { SetHeader } from '#sdk/sets.ts';
 
 export interface Target {
   /** The name of the source in the archive. */
   root: RawPath;
   exclude: string[];
+  /** What of it stays as it is now: paths relative to it. */
+  leave: string[];
   /** Where it goes. */
   path: string;
   /** A mount point cannot be renamed: its entries are moved instead. */
@@ -24,15 +26,21 @@ export interface Target {
 }
 
 /** `to` is the directory below which the full paths are made; undefined for the original places. */
-export async function findTargets(header: SetHeader, to: string | undefined): Promise<Target[]> {
+export async function findTargets(
+  header: SetHeader,
+  { to, leave = [] }: { to?: string; leave?: readonly string[] },
+): Promise<Target[]> {
   const mounts = new Set(await mountPoints());
-  return header.sources.map((source) => {
+  const wanted = header.sources.filter(({ realPath }) => !leave.includes(realPath));
+  return wanted.map((source) => {
     const root = rawFromText(source.realPath.slice(1));
     if (!source.realPath.startsWith('/') || !isPlainPath(root)) {
       throw new AutopilotError('HA_SET_UNSAFE', `the manifest names the source ${JSON.stringify(source.realPath)}`);
     }
     const path = join(to ?? '/', source.realPath);
-    return { root, exclude: source.exclude, path, ...workPlaces(path, header.set, mounts.has(path)) };
+    const inside = leave.filter((file) => isBelow(file, source.realPath));
+    const stays = inside.map((file) => relative(source.realPath, file));
+    return { root, exclude: source.exclude, leave: stays, path, ...workPlaces(path, header.set, mounts.has(path)) };
   });
 }
 

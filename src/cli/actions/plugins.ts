@@ -1,11 +1,11 @@
 /** `plugins`: list, check, new. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import type { PluginFinding } from '#cli/ports.ts';
 import { printable, table } from '#cli/render/text.ts';
-import { type Call, flag, text, word } from '#cli/spec.ts';
+import { type Call, flag, text, usage, word } from '#cli/spec.ts';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 
 type Found = Awaited<ReturnType<Context['rooms']['plugins']['list']>>;
@@ -19,6 +19,7 @@ export async function listPlugins(context: Context, call: Call): Promise<ExitSta
 
 export async function checkPlugins(context: Context, call: Call): Promise<ExitStatus> {
   const folder = resolve(word(call, 0));
+  await mustBeFolder(folder);
   const found = await context.rooms.plugins.check(folder);
   const good = found.problems.length === 0;
   if (flag(call, 'json')) printJson(context, { conforming: good, ...found });
@@ -43,6 +44,16 @@ export async function newPlugin(context: Context, call: Call): Promise<ExitStatu
     ]);
   }
   return EXIT.done;
+}
+
+/** Kinds are told by the folders of plugins, so one file alone does not say what it is. */
+async function mustBeFolder(path: string): Promise<void> {
+  const stats = await stat(path).catch(() => undefined);
+  if (stats?.isDirectory()) return;
+  throw usage(
+    stats === undefined ? `there is no folder ${path}` : `${path} is a file, not a folder of plugins`,
+    'Name the folder that holds  hypervisors/ , services/ , destinations/  or  notifications/',
+  );
 }
 
 /** Never over a file that is there: it may be somebody's work. */

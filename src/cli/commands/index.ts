@@ -12,6 +12,7 @@ import { runsCommand } from '#cli/commands/runs.ts';
 import { schedulesCommand } from '#cli/commands/schedules.ts';
 import { servicesCommand } from '#cli/commands/services.ts';
 import { upCommand, workerCommand } from '#cli/commands/up.ts';
+import { updatesCommand } from '#cli/commands/updates.ts';
 import type { CommandSpec } from '#cli/spec.ts';
 
 export const commands: readonly CommandSpec[] = [
@@ -23,6 +24,7 @@ export const commands: readonly CommandSpec[] = [
   backupsCommand,
   schedulesCommand,
   servicesCommand,
+  updatesCommand,
   notifyCommand,
   configCommand,
   pluginsCommand,

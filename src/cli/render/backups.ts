@@ -43,7 +43,8 @@ function copyText({ destination, status }: Copy, style: Style): string {
     case 'unverified':
       return `${destination} ${style('warn', 'not verified')}`;
     case 'missing':
-      return `${destination} ${style('bad', 'missing')}`;
+    case 'damaged':
+      return `${destination} ${style('bad', status)}`;
   }
 }
 

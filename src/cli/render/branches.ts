@@ -17,6 +17,7 @@ function collect(node: PlanNode, branches: Map<string, '├' | '└'>): void {
       for (const child of node.nodes) collect(child, branches);
       return;
     case 'guard':
+    case 'reversible':
       collect(node.body, branches);
       return;
     case 'parallel': {
@@ -37,5 +38,7 @@ function stepKeys(node: PlanNode): string[] {
       return node.nodes.flatMap(stepKeys);
     case 'guard':
       return [...stepKeys(node.body), ...node.finally.map(({ key }) => key)];
+    case 'reversible':
+      return stepKeys(node.body);
   }
 }

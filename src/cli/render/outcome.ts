@@ -82,7 +82,7 @@ function failure(run: RunDetail, word: string, style: Style): string[] {
 
 function meaning(run: RunDetail): string {
   const resumed = run.steps.find(({ action, undo }) => action === 'resume' && !undo);
-  const runs = resumed !== undefined && done(resumed) ? `, ${run.service} was started again` : '';
+  const runs = resumed !== undefined && done(resumed) ? ', what was stopped for it runs again' : '';
   if (run.status === 'needs_attention') return 'it could not be put back: a person must look';
   if (run.status === 'rolled_back') return `what was changed is put back${runs}`;
   if (run.status === 'cancelled') return `what was begun is put back${runs}`;

@@ -1,6 +1,7 @@
 /** A plan as a person reads it: numbered steps, what each does, what stops meanwhile, how it is undone. */
 
 import { branchesOf } from '#cli/render/branches.ts';
+import { settingLines } from '#cli/render/plan-settings.ts';
 import { runHeader } from '#cli/render/run-header.ts';
 import { plain, type Style } from '#cli/render/style.ts';
 import { pad, printable, width, wrap } from '#cli/render/text.ts';
@@ -25,7 +26,9 @@ export function planLines(preview: Preview, { style, columns }: PlanView): strin
   const numbers = String(steps.length).length;
   const titles = Math.max(...steps.map(({ title, key }) => width(title) + (branches.has(key) ? 2 : 0)), 0);
   const indent = ' '.repeat(numbers + titles + 7);
+  const goesBy = settingLines(plan);
   const lines = [`would ${style('strong', `${plan.workflow} ${plan.service}`)} on ${plan.host}`, ''];
+  if (goesBy.length > 0) lines.push(...goesBy, '');
   for (const [i, step] of steps.entries()) {
     const branch = branches.get(step.key);
     const title = pad(`${branch === undefined ? '' : `${branch} `}${printable(step.title)}`, titles);
@@ -89,6 +92,8 @@ function guards(node: PlanNode): Guard[] {
       return node.nodes.flatMap(guards);
     case 'guard':
       return [node, ...guards(node.body)];
+    case 'reversible':
+      return guards(node.body);
   }
 }
 

@@ -3,7 +3,7 @@ import { formatBytes, formatCount } from '#archive/format.ts';
 import type { Style, Tint } from '#cli/render/style.ts';
 import { cut, pad, printable, width } from '#cli/render/text.ts';
 import { between, duration } from '#cli/render/units.ts';
-import { ended, type Reading, type WatchedRun } from '#cli/render/watched.ts';
+import { ended, type Reading, type Setback, type WatchedRun } from '#cli/render/watched.ts';
 import type { StepView } from '#engine/run.ts';
 import type { Progress } from '#sdk/tools.ts';
 
@@ -25,13 +25,21 @@ const TITLE_COLUMNS = { min: 12, max: 24 };
 /** Beyond this a duration at the end of the line is too far from its step. */
 const WIDEST = 110;
 
-export function stepLines({ run, readings }: WatchedRun, view: StepListView): string[] {
+export function stepLines({ run, readings, setbacks }: WatchedRun, view: StepListView): string[] {
   const titles = Math.max(TITLE_COLUMNS.min, ...run.steps.map(({ title }) => width(printable(title)) + 3));
   const titleColumns = Math.min(TITLE_COLUMNS.max, titles);
-  return run.steps.map((step) => stepLine(step, readings.get(step.name), { ...view, titleColumns }));
+  return run.steps.map((step) => {
+    const now = { reading: readings.get(step.name), setback: setbacks.get(step.name) };
+    return stepLine(step, now, { ...view, titleColumns });
+  });
 }
 
-function stepLine(step: StepView, reading: Reading | undefined, view: StepListView & { titleColumns: number }): string {
+interface Now {
+  reading: Reading | undefined;
+  setback: Setback | undefined;
+}
+
+function stepLine(step: StepView, now: Now, view: StepListView & { titleColumns: number }): string {
   const { sign, tint } = mark(step, view.frame);
   const branch = view.branches.get(step.name);
   const lead = `  ${branch === undefined ? '' : `${branch} `}${view.style(tint, sign)} ${printable(step.title)}`;
@@ -39,7 +47,7 @@ function stepLine(step: StepView, reading: Reading | undefined, view: StepListVi
   const took = tookOf(step, view.now);
   const columns = Math.min(view.columns, WIDEST) - 1;
   const room = columns - width(head) - 1 - (took === '' ? 0 : DURATION_COLUMNS);
-  const said = cut(saying(step, reading), Math.max(1, room));
+  const said = cut(saying(step, now), Math.max(1, room));
   const line = `${head} ${pad(tinted(step, said, view.style), room)}${took.padStart(took === '' ? 0 : DURATION_COLUMNS)}`;
   return cut(line.trimEnd(), columns);
 }
@@ -68,14 +76,22 @@ function mark(step: StepView, frame: number): { sign: string; tint: Tint } {
   }
 }
 
-function saying(step: StepView, reading: Reading | undefined): string {
+function saying(step: StepView, { reading, setback }: Now): string {
   if (step.status === 'failed') return printable(step.error ?? 'failed');
   if (step.status === 'reused') return `taken over${step.summary === null ? '' : `: ${printable(step.summary)}`}`;
   if (step.status === 'withdrawn') return 'not begun';
   if (ended(step)) return printable(step.summary ?? '');
-  const again = step.attempts > 1 ? `attempt ${step.attempts}` : '';
+  if (step.status === 'dispatched' && setback === undefined) return `waits for a worker on ${printable(step.host)}`;
+  const again = againText(step, setback);
   const progress = reading === undefined || step.status !== 'running' ? '' : progressText(reading);
   return [again, progress].filter((part) => part !== '').join('  ');
+}
+
+/** Why it takes so long is worth more than how often it was tried. */
+function againText({ attempts }: StepView, setback: Setback | undefined): string {
+  if (setback === undefined) return attempts > 1 ? `attempt ${attempts}` : '';
+  const before = `attempt ${setback.attempt} failed: ${printable(setback.error)}`;
+  return attempts > setback.attempt ? `attempt ${attempts}; ${before}` : `is tried again; ${before}`;
 }
 
 function tookOf(step: StepView, now: Date): string {

@@ -13,18 +13,26 @@ export interface Reading {
 export interface WatchedRun {
   run: RunDetail;
   readings: ReadonlyMap<string, Reading>;
+  /** Step → how its last attempt failed, for steps that are tried again. */
+  setbacks: ReadonlyMap<string, Setback>;
+}
+
+export interface Setback {
+  at: string;
+  attempt: number;
+  error: string;
 }
 
 /** Over this time a rate is averaged: short enough to follow, long enough not to flicker. */
 const RATE_WINDOW_MS = 8_000;
 
 export function watched(run: RunDetail): WatchedRun {
-  return { run, readings: new Map() };
+  return { run, readings: new Map(), setbacks: new Map() };
 }
 
 /** The history is the truth: what it tells replaces what events told. */
 export function refreshed(state: WatchedRun, run: RunDetail): WatchedRun {
-  return { run, readings: state.readings };
+  return { ...state, run };
 }
 
 /** Whether the event speaks of something that only the history can tell whole. */
@@ -39,7 +47,11 @@ export function needsRefresh(state: WatchedRun, event: RunEvent): boolean {
 export function brought(state: WatchedRun, event: RunEvent): WatchedRun {
   switch (event.type) {
     case 'step':
-      return { ...state, run: { ...state.run, steps: state.run.steps.map((step) => afterStep(step, event)) } };
+      return {
+        ...state,
+        run: { ...state.run, steps: state.run.steps.map((step) => afterStep(step, event)) },
+        setbacks: withSetback(state.setbacks, event),
+      };
     case 'progress':
       return {
         ...state,
@@ -67,6 +79,12 @@ function afterStep(step: StepView, event: Extract<RunEvent, { type: 'step' }>): 
     case 'withdrawn':
       return next;
   }
+}
+
+/** An attempt that is not the last tells its error, and that the step waits for a worker again. */
+function withSetback(setbacks: WatchedRun['setbacks'], event: Extract<RunEvent, { type: 'step' }>) {
+  if (event.status !== 'dispatched' || event.text === null) return setbacks;
+  return new Map(setbacks).set(event.step, { at: event.at, attempt: event.attempt, error: event.text });
 }
 
 export function ended(step: StepView): boolean {

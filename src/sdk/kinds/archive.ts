@@ -1,8 +1,8 @@
 /** What the product itself does with backup sets. Not a kind for users' plugins: `src/archive` is its one plugin. */
 import { z } from 'zod';
 import { action, kind } from '#sdk/contract.ts';
-import { SET_ID } from '#sdk/kinds/destination.ts';
-import { Source } from '#sdk/kinds/service.ts';
+import { SET_ID, SetPurpose } from '#sdk/kinds/destination.ts';
+import { Release, Source } from '#sdk/kinds/service.ts';
 import { Retention } from '#sdk/retention.ts';
 
 const Warnings = z.array(z.string()).describe('What a person should know: vanished or changed files');
@@ -31,6 +31,8 @@ export const archive = kind('archive', 'Backup sets', {
       run: z.string(),
       sources: z.array(Source),
       compression: Compression,
+      purpose: SetPurpose.optional(),
+      release: Release.optional().describe('What runs while the data is captured'),
       expected: z.object(Counts).optional().describe('For the progress display'),
     }),
     output: z.object({
@@ -43,7 +45,13 @@ export const archive = kind('archive', 'Backup sets', {
   }),
   seal: action('idempotent', 'Reads the captured data back, writes the index, and gives the set its final name', {
     input: z.object({ set: SET_ID, service: z.string() }),
-    output: z.object({ ...Counts, sizeBytes: z.number().int(), verifiedAt: z.iso.datetime(), summary: z.string() }),
+    output: z.object({
+      ...Counts,
+      sizeBytes: z.number().int(),
+      verifiedAt: z.iso.datetime(),
+      purpose: SetPurpose.default('backup'),
+      summary: z.string(),
+    }),
   }),
   copy: action('idempotent', 'Copies the set to one destination, from staging or from a destination that has it', {
     input: z.object({ set: SET_ID, service: z.string(), to: z.string(), from: z.array(z.string()).default([]) }),
@@ -62,6 +70,52 @@ export const archive = kind('archive', 'Backup sets', {
       summary: z.string(),
     }),
   }),
+  recall: action('read', 'Finds a whole copy of a set, and tells what ran when it was made', {
+    input: z.object({ set: SET_ID, service: z.string(), from: z.array(z.string()) }),
+    output: z.object({
+      release: Release,
+      createdAt: z.iso.datetime(),
+      sources: z.array(Source),
+      from: z.string(),
+      summary: z.string(),
+    }),
+  }),
+  checkRestore: action('read', 'Looks whether the data of a set could be put back now', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      from: z.array(z.string()),
+      overwrite: z.boolean().default(true).describe('Whether data may be replaced that is newer than the set'),
+    }),
+    output: z.object({ summary: z.string() }),
+  }),
+  restore: action('idempotent', 'Puts the data of a set back in its place, whole or not at all', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      from: z.array(z.string()).describe('Destinations to take it from when it is not in staging'),
+      data: z.boolean().default(true).describe('All but the files that say how the service runs'),
+      config: z.boolean().default(true).describe('The files that say how the service runs'),
+    }),
+    output: z.object({
+      files: z.number().int(),
+      bytes: z.number().int(),
+      createdAt: z.iso.datetime(),
+      summary: z.string(),
+    }),
+  }),
+  setAside: action(
+    'idempotent',
+    'Brings what a rollback replaced to the first destination that takes it, if it replaced anything',
+    {
+      input: z.object({ set: SET_ID, service: z.string(), to: z.array(z.string()) }),
+      output: z.object({
+        destination: z.string().nullable().describe('Null: there was nothing, or it stays in staging'),
+        warnings: Warnings,
+        summary: z.string(),
+      }),
+    },
+  ),
   discard: action('idempotent', 'Removes what the run left in the staging directory', {
     input: z.object({ set: SET_ID, service: z.string() }),
     output: z.object({}),

@@ -4,6 +4,10 @@ import { action, kind } from '#sdk/contract.ts';
 
 export const SET_ID = z.string().regex(/^[a-z][a-z0-9-]{3,80}$/, 'not a backup set id');
 
+/** Why a set was made: as a backup, or to keep what a rollback was about to replace. */
+export const SetPurpose = z.enum(['backup', 'before-rollback']);
+export type SetPurpose = z.output<typeof SetPurpose>;
+
 /** What a destination tells of a set without reading its data. */
 export const SetSummary = z.object({
   id: SET_ID,
@@ -16,6 +20,7 @@ export const SetSummary = z.object({
   files: z.number().int().nonnegative().describe('Files, links and the like; directories are not counted'),
   verifiedAt: z.iso.datetime().nullable().describe('When this copy was last read back and found whole'),
   pinned: z.boolean(),
+  purpose: SetPurpose.default('backup'),
 });
 export type SetSummary = z.output<typeof SetSummary>;
 

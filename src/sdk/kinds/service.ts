@@ -1,6 +1,6 @@
 /** The service kind: a program that a homelab runs, with data worth keeping. */
 import { z } from 'zod';
-import { action, kind } from '#sdk/contract.ts';
+import { action, kind, optionalAction } from '#sdk/contract.ts';
 import { ProbeResult } from '#sdk/probes.ts';
 
 /** One tree to put into a backup set. */
@@ -9,6 +9,40 @@ export const Source = z.object({
   exclude: z.array(z.string()).default([]).describe('Globs, relative to the path, of what is left out'),
 });
 export type Source = z.output<typeof Source>;
+
+/** One image that the service runs now. */
+export const RunningImage = z.object({
+  name: z.string().min(1).describe('The part of the service that runs it, such as a Compose service'),
+  reference: z.string().min(1).describe('The image as it was written: nginx:1.2'),
+  digest: z.string().nullable().describe('Digest under which its registry knows it; null when it came from none'),
+  imageId: z.string().nullable().describe("The engine's own id of it"),
+  platform: z.string().nullable().describe('os/architecture[/variant] of it: linux/arm64/v8'),
+});
+export type RunningImage = z.output<typeof RunningImage>;
+
+/** What ran at one instant, as far as it takes to run it again. It travels through queues, so it holds no secret. */
+export const Release = z.object({
+  version: z.string().nullable().describe("In the service's own words; null when it has none"),
+  images: z.array(RunningImage),
+  configFiles: z.array(z.string()).describe('Files that say how it runs; they lie in the sources of its backups'),
+  detail: z.record(z.string(), z.json()).describe('What else its plugin needs to run it again'),
+});
+export type Release = z.output<typeof Release>;
+
+/** One part of an update. */
+export const UpdateTarget = z.object({
+  name: z.string().min(1).describe('The part of the service, such as a Compose service'),
+  reference: z.string().min(1).describe('The image that it is to run, as it is written: nginx:1.3'),
+  digest: z.string().nullable().describe('Digest of it; null when it is known by its name alone'),
+});
+export type UpdateTarget = z.output<typeof UpdateTarget>;
+
+const VersionPolicy = z
+  .record(z.string(), z.json())
+  .default({})
+  .describe('The `update:` section and the registries, as far as they speak of versions');
+
+const Done = z.object({ summary: z.string() });
 
 export const service = kind('service', 'A program with data worth keeping', {
   inspect: action('read', 'Tells the version and whether the service is up', {
@@ -26,11 +60,15 @@ export const service = kind('service', 'A program with data worth keeping', {
     }),
   }),
   quiesce: action('idempotent', 'Brings the data to rest: runs the before-commands, stops what must be stopped', {
-    input: z.object({}),
+    input: z.object({
+      all: z.boolean().default(false).describe('Stop all that can write, not only what the user named for backups'),
+    }),
     output: z.object({ summary: z.string(), outage: z.boolean().describe('Whether users notice from now on') }),
   }),
   resume: action('idempotent', 'Starts again what quiesce stopped, however far quiesce had come', {
-    input: z.object({}),
+    input: z.object({
+      judge: z.boolean().default(true).describe('Wait until the service works; false for one that did not work before'),
+    }),
     output: z.object({ summary: z.string() }),
   }),
   validate: action('read', 'Runs the probes that tell whether the service works', {
@@ -39,5 +77,53 @@ export const service = kind('service', 'A program with data worth keeping', {
       stableForMs: z.number().int().nonnegative().default(0).describe('How long they must then stay good'),
     }),
     output: z.object({ healthy: z.boolean(), summary: z.string(), probes: z.array(ProbeResult) }),
+  }),
+  versions: optionalAction('read', 'Lists the images that the service runs now, so that newer ones can be looked for', {
+    input: z.object({}),
+    output: z.object({ images: z.array(RunningImage) }),
+  }),
+  release: optionalAction('read', 'Describes what runs now, as far as it takes to run it again', {
+    input: z.object({}),
+    output: z.object({ release: Release, summary: z.string(), warnings: z.array(z.string()).default([]) }),
+  }),
+  checkUpdate: optionalAction('read', 'Looks for a newer version that the policy allows', {
+    input: z.object({
+      to: z.string().optional().describe('The version that a person named'),
+      policy: VersionPolicy,
+    }),
+    output: z.object({
+      available: z.boolean(),
+      from: z.string(),
+      to: z.string(),
+      targets: z.array(UpdateTarget),
+      summary: z.string(),
+    }),
+  }),
+  fetch: optionalAction('idempotent', 'Brings what an update needs onto the host; changes nothing that runs', {
+    input: z.object({ targets: z.array(UpdateTarget), policy: VersionPolicy }),
+    output: Done,
+  }),
+  hold: optionalAction('idempotent', 'Keeps the images of a release from being removed', {
+    input: z.object({ set: z.string().describe('The restore point that needs them'), release: Release }),
+    output: Done,
+  }),
+  letGo: optionalAction('idempotent', 'Lets go of what was held for all restore points but one', {
+    input: z.object({ keep: z.string().describe('The restore point whose images stay') }),
+    output: Done,
+  }),
+  update: optionalAction('idempotent', 'Runs the new version in place of the old one', {
+    input: z.object({ to: z.string(), targets: z.array(UpdateTarget), release: Release }),
+    output: z.object({ summary: z.string(), version: z.string().nullable() }),
+  }),
+  standby: optionalAction('idempotent', 'Stops all of the service, and makes ready for the data of a release', {
+    input: z.object({ release: Release }),
+    output: Done,
+  }),
+  revert: optionalAction('idempotent', 'Runs a release again, whatever ran in between, and looks that it does', {
+    input: z.object({
+      release: Release,
+      image: z.boolean().default(true).describe('Put the images back too, and not only start what is there'),
+    }),
+    output: z.object({ summary: z.string(), version: z.string().nullable() }),
   }),
 });

@@ -6,7 +6,7 @@ import { openPlugin } from '#host/harness.ts';
 import { instanceSchema } from '#host/plugin-config.ts';
 import { newId } from '#kernel/ids.ts';
 import type { JsonObject } from '#kernel/json.ts';
-import { plugin } from '#plugins/services/generic.ts';
+import { plugin } from '#plugins/services/generic/index.ts';
 import { processesWith } from '#test/host/stage.ts';
 import { tempDir } from '#test/support/tmp.ts';
 

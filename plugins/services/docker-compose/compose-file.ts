@@ -1,0 +1,129 @@
+/** Writes another image into the files of a project, and leaves every other byte of them as it is. */
+import { chmod, chown, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
+import { AutopilotError, systemCode } from '#kernel/errors.ts';
+
+/** Where a project says how it runs. */
+export interface ProjectFiles {
+  directory: string;
+  /** Compose files, the later ones over the earlier ones. */
+  files: readonly string[];
+}
+
+/** Has a service run another image from the next `up` on. Writing what stands there already changes nothing. */
+export async function setImage(project: ProjectFiles, service: string, reference: string): Promise<void> {
+  for (const file of project.files.toReversed()) {
+    const text = await readFile(file, 'utf8');
+    const found = imageIn(text, service);
+    if (found === undefined) continue;
+    if (!found.value.includes('$')) {
+      if (found.value !== reference) await replaceFile(file, spliced(text, found.range, reference));
+      return;
+    }
+    return await setVariable(project, { file, text, ...found }, reference);
+  }
+  throw new AutopilotError(
+    'HA_CONFIG_INVALID',
+    `no compose file of ${project.directory} names the image of ${service}`,
+    {
+      next: `write  image: ${reference}  for it yourself, then  docker compose up -d`,
+    },
+  );
+}
+
+type Range = readonly [number, number];
+
+function imageIn(text: string, service: string): { value: string; range: Range } | undefined {
+  const node = parseDocument(text).getIn(['services', service, 'image'], true);
+  if (!isScalar(node) || typeof node.value !== 'string' || !node.range) return undefined;
+  return { value: node.value, range: [node.range[0], node.range[1]] };
+}
+
+/** In the quotes in which it was written, if it was. */
+function spliced(text: string, [start, end]: Range, value: string): string {
+  const quote = /^["']/.exec(text.slice(start, end))?.[0] ?? '';
+  return `${text.slice(0, start)}${quote}${value}${quote}${text.slice(end)}`;
+}
+
+interface Interpolated {
+  file: string;
+  text: string;
+  value: string;
+  range: Range;
+}
+
+/** `repo:${TAG}` and `repo:${TAG:-1.2}`: the variable is set in `.env` when it is there, else its default is changed. */
+async function setVariable(project: ProjectFiles, image: Interpolated, reference: string): Promise<void> {
+  const parts = /^([^$]*)\$\{?(\w+)(?::?-([^{}$]*))?\}?([^$]*)$/.exec(image.value);
+  const [, before = '', name = '', standard, after = ''] = parts ?? [];
+  const fits = parts !== null && reference.startsWith(before) && reference.endsWith(after);
+  if (!fits) throw tooClever(image, reference);
+  const value = reference.slice(before.length, reference.length - after.length);
+  const env = join(project.directory, '.env');
+  const lines = (await readIfThere(env))?.split('\n') ?? [];
+  const at = lines.findIndex((line) => line.replace(/^\s*export\s+/, '').startsWith(`${name}=`));
+  if (at >= 0) {
+    const written = lines.with(at, `${lines[at]?.split('=')[0]}=${value}`).join('\n');
+    if (written !== lines.join('\n')) await replaceFile(env, written);
+    return;
+  }
+  if (standard === undefined) throw tooClever(image, reference);
+  if (standard !== value) {
+    const changed = image.value.replace(`-${standard}}`, `-${value}}`);
+    await replaceFile(image.file, spliced(image.text, image.range, changed));
+  }
+}
+
+function tooClever({ file, value }: Interpolated, reference: string): AutopilotError {
+  return new AutopilotError('HA_CONFIG_INVALID', `${file}: cannot make ${reference} of ${value}`, {
+    next: 'write the image out, or keep its tag in one variable of .env',
+  });
+}
+
+/** The files that a project reads besides its compose files: `.env`, and what `env_file` names. */
+export async function envFiles(project: ProjectFiles): Promise<string[]> {
+  const named: string[] = ['.env'];
+  for (const file of project.files) {
+    const services = parseDocument((await readIfThere(file)) ?? '').get('services');
+    if (!isMap(services)) continue;
+    for (const { value } of services.items)
+      named.push(...envFileNames(isMap(value) ? value.get('env_file') : undefined));
+  }
+  const paths = [...new Set(named)].map((name) => join(project.directory, name));
+  const there = await Promise.all(paths.map(async (path) => (await readIfThere(path)) !== undefined));
+  return paths.filter((_, index) => there[index]);
+}
+
+function envFileNames(node: unknown): string[] {
+  if (typeof node === 'string') return [node];
+  if (!isSeq(node)) return [];
+  const items: unknown[] = node.toJSON();
+  return items.filter((item) => typeof item === 'string');
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Old content or new, and never a half: a crash in between leaves the old file. */
+async function replaceFile(path: string, content: string): Promise<void> {
+  const draft = join(dirname(path), `.${basename(path)}.autopilot`);
+  const { mode, uid, gid } = await stat(path);
+  await rm(draft, { force: true });
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await chmod(draft, mode & 0o7777);
+  if (process.getuid?.() === 0) await chown(draft, uid, gid);
+  await rename(draft, path);
+}

@@ -1,0 +1,128 @@
+/** Images on the engine: fetched by digest, kept by a tag of ours, given the names that the compose file uses. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AutopilotError } from '#kernel/errors.ts';
+import type { Release, RunningImage, UpdateTarget } from '#sdk/kinds/service.ts';
+import { parseReference } from '#sdk/registry/reference.ts';
+import type { RegistrySettings } from '#sdk/registry/settings.ts';
+import { CheckSettings } from '#sdk/versions/settings.ts';
+import type { ComposeTools } from './config.ts';
+import { docker } from './docker.ts';
+
+const PULL_MS = 3_600_000;
+
+/** Fetched by digest, so that no tag on this host moves: what runs, and what an `up` would run, stays as it is. */
+export async function fetch(
+  tools: ComposeTools,
+  { targets, policy }: { targets: readonly UpdateTarget[]; policy: Record<string, unknown> },
+): Promise<{ summary: string }> {
+  const { registries } = CheckSettings.parse(policy);
+  const wanted = new Set(targets.map(pinned));
+  for (const image of wanted) {
+    tools.progress({ note: image });
+    const { registry } = parseReference(image);
+    const login = await loginFor(tools, registry, registries[registry]);
+    await docker(tools, [...login, 'pull', '--', image], { timeoutMs: PULL_MS, priority: 'background' });
+    await requirePlatform(tools, image);
+  }
+  return { summary: `${wanted.size} ${wanted.size === 1 ? 'image' : 'images'} here` };
+}
+
+/** Docker's own file calls its own registry by an address. */
+const DOCKER_NAMES: Readonly<Record<string, string>> = { 'docker.io': 'https://index.docker.io/v1/' };
+
+/** Where a registry's password is configured here, Docker gets it in a file of its own, never in its arguments. */
+async function loginFor(
+  tools: ComposeTools,
+  host: string,
+  { username, password }: RegistrySettings = {},
+): Promise<string[]> {
+  if (username === undefined || password === undefined) return [];
+  const auth = Buffer.from(`${username}:${await tools.secret(password)}`).toString('base64');
+  const folder = await mkdtemp(join(await tools.scratch(), 'docker-'));
+  const content = JSON.stringify({ auths: { [DOCKER_NAMES[host] ?? host]: { auth } } });
+  await writeFile(join(folder, 'config.json'), content, { mode: 0o600 });
+  return ['--config', folder];
+}
+
+/** `nginx@sha256:…` for `nginx:1.3` of that digest. */
+export function pinned({ reference, digest }: Pick<UpdateTarget, 'reference' | 'digest'>): string {
+  const parsed = parseReference(reference);
+  return digest === null ? reference : `${parsed.registry}/${parsed.repository}@${digest}`;
+}
+
+/** An image of another architecture is fetched without a word, and its containers end at once. */
+async function requirePlatform(tools: ComposeTools, image: string): Promise<void> {
+  const [host, own] = await Promise.all([
+    docker(tools, ['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}']),
+    docker(tools, ['image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', '--', image]),
+  ]);
+  if (host.trim() === own.trim()) return;
+  throw new AutopilotError(
+    'HA_CHECK_FAILED',
+    `${tools.name}: ${image} is made for ${own.trim()}, this host is ${host.trim()}`,
+    {
+      next: 'wait for an image of this architecture; nothing was changed',
+    },
+  );
+}
+
+export async function hold(
+  tools: ComposeTools,
+  { set, release }: { set: string; release: Release },
+): Promise<{ summary: string }> {
+  const ids = [...new Set(release.images.flatMap(({ imageId }) => imageId ?? []))];
+  for (const [index, id] of ids.entries()) await docker(tools, ['tag', id, `${keepName(tools)}:${set}-${index}`]);
+  return { summary: `${ids.length} ${ids.length === 1 ? 'image' : 'images'} kept` };
+}
+
+/** Removes our tags only. An image without any other name or container goes with its last tag. */
+export async function letGo(tools: ComposeTools, { keep }: { keep: string }): Promise<{ summary: string }> {
+  const listed = await docker(tools, ['image', 'ls', '--format', '{{.Tag}}', keepName(tools)]);
+  const old = listed.split('\n').filter((tag) => tag !== '' && !tag.startsWith(`${keep}-`));
+  for (const tag of old) await docker(tools, ['image', 'rm', `${keepName(tools)}:${tag}`]);
+  return { summary: `${old.length} older ${old.length === 1 ? 'image' : 'images'} let go` };
+}
+
+/** A repository of our own for each service; two services whose names look alike to Docker are kept apart. */
+function keepName({ name }: ComposeTools): string {
+  const plain = name.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '');
+  return `homelab-autopilot/${plain}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;
+}
+
+/** Gives an image of a release back the name that the compose file calls it by, fetched again if it was removed. */
+export async function nameAgain(tools: ComposeTools, image: RunningImage): Promise<void> {
+  const { imageId, reference } = image;
+  if (imageId === null) return;
+  if (!(await isHere(tools, imageId))) await fetchAgain(tools, image);
+  if (!reference.includes('@')) await docker(tools, ['tag', imageId, reference]);
+}
+
+async function fetchAgain(tools: ComposeTools, image: RunningImage): Promise<void> {
+  const { digest, imageId, reference } = image;
+  if (digest !== null) await docker(tools, ['pull', '--', pinned({ reference, digest })], { timeoutMs: PULL_MS });
+  if (imageId !== null && (await isHere(tools, imageId))) return;
+  throw new AutopilotError(
+    'HA_NOT_FOUND',
+    `${tools.name}: the image ${reference} (${imageId}) is gone from this host`,
+    {
+      next: digest === null ? 'it came from no registry: build it again' : 'its registry does not have it any more',
+    },
+  );
+}
+
+async function isHere(tools: ComposeTools, id: string): Promise<boolean> {
+  return docker(tools, ['image', 'inspect', '--format', '{{.Id}}', '--', id]).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof AutopilotError && /no such image/i.test(error.message)) return false;
+      throw error;
+    },
+  );
+}
+
+/** The id of the image that a name stands for on this host. */
+export async function imageId(tools: ComposeTools, name: string): Promise<string> {
+  return (await docker(tools, ['image', 'inspect', '--format', '{{.Id}}', '--', name])).trim();
+}

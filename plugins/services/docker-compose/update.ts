@@ -1,0 +1,93 @@
+/** Runs another version of a project, and runs an old one again: what its containers run is looked at both times. */
+import { AutopilotError } from '#kernel/errors.ts';
+import { milliseconds } from '#sdk/duration.ts';
+import type { Release, UpdateTarget } from '#sdk/kinds/service.ts';
+import { setImage } from './compose-file.ts';
+import type { ComposeTools } from './config.ts';
+import { type ComposeProject, compose, docker } from './docker.ts';
+import { imageId, nameAgain, pinned } from './images.ts';
+import { type Project, projectNamed } from './project.ts';
+import { type Detail, detailOf } from './release.ts';
+import { versions } from './versions.ts';
+import { makeVolumes } from './volumes.ts';
+
+/** Containers are made anew one after the other, and each old one is given time to end. */
+const UP_MS = 900_000;
+
+export async function update(
+  tools: ComposeTools,
+  { targets, release }: { targets: readonly UpdateTarget[]; release: Release },
+): Promise<{ summary: string; version: string | null }> {
+  const detail = detailOf(release);
+  const wanted = new Map<string, string>();
+  for (const target of targets) {
+    const id = await imageId(tools, pinned(target));
+    if (target.digest !== null) await docker(tools, ['tag', id, target.reference]);
+    await setImage({ directory: tools.config.path, files: detail.files }, target.name, target.reference);
+    wanted.set(target.name, id);
+  }
+  await up(tools, detail);
+  await requireImages(tools, wanted);
+  const version = targets.map(({ reference }) => reference).join(', ');
+  return { summary: `${version} runs`, version };
+}
+
+/** Whatever else uses the volumes must not write into data that is about to be replaced. */
+export async function standby(tools: ComposeTools, { release }: { release: Release }): Promise<{ summary: string }> {
+  const detail = detailOf(release);
+  const { containers } = await projectNamed(tools, detail.project);
+  const running = containers.filter(({ status }) => status !== 'exited' && status !== 'created' && status !== 'dead');
+  if (running.length > 0) {
+    const timeoutMs = milliseconds(tools.config.backup.quiesce.timeout) * running.length;
+    await docker(tools, ['stop', ...running.map(({ id }) => id)], { timeoutMs });
+  }
+  await makeVolumes(tools, detail.volumes);
+  return { summary: running.length === 0 ? 'nothing ran' : `${services(running).join(', ')} stopped` };
+}
+
+export async function revert(
+  tools: ComposeTools,
+  { release, image }: { release: Release; image: boolean },
+): Promise<{ summary: string; version: string | null }> {
+  const detail = detailOf(release);
+  if (image) {
+    for (const one of release.images) {
+      await nameAgain(tools, one);
+      await setImage({ directory: tools.config.path, files: detail.files }, one.name, one.reference);
+    }
+  }
+  await up(tools, detail);
+  if (image)
+    await requireImages(
+      tools,
+      new Map(release.images.flatMap(({ name, imageId: id }) => (id === null ? [] : [[name, id]]))),
+    );
+  const version = image ? release.version : null;
+  return { summary: `${version ?? detail.services.join(', ')} runs again`, version };
+}
+
+/** What was stopped on purpose is not named, so it stays as it is. */
+async function up(tools: ComposeTools, { project, files, services: names }: Detail): Promise<void> {
+  const place: ComposeProject = { name: project, directory: tools.config.path, files };
+  // Compose makes a container anew when its image or its settings have changed, and starts it when they have not.
+  await compose(tools, place, { words: ['up', '-d', '--no-build', ...names], timeoutMs: UP_MS });
+}
+
+async function requireImages(tools: ComposeTools, wanted: ReadonlyMap<string, string>): Promise<void> {
+  const { images } = await versions(tools);
+  const wrong = images.filter(({ name, imageId: id }) => wanted.has(name) && wanted.get(name) !== id);
+  const missing = [...wanted.keys()].filter((name) => !images.some((image) => image.name === name));
+  const [one] = wrong;
+  if (one === undefined && missing.length === 0) return;
+  const problem =
+    one === undefined
+      ? `${missing.join(', ')} has no container`
+      : `${one.name} runs ${one.imageId}, not ${wanted.get(one.name)}`;
+  throw new AutopilotError('HA_CHECK_FAILED', `${tools.name}: ${problem}`, {
+    next: `look at  docker compose ps  in ${tools.config.path}`,
+  });
+}
+
+function services(containers: Project['containers']): string[] {
+  return [...new Set(containers.map(({ service }) => service))];
+}

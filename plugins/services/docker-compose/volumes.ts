@@ -1,0 +1,75 @@
+/** A project's named volumes on the engine: what they are, who else uses them, and how they come back. */
+import { z } from 'zod';
+import type { ComposeTools } from './config.ts';
+import { docker } from './docker.ts';
+import type { Project } from './project.ts';
+
+const Volume = z.object({
+  Name: z.string(),
+  Driver: z.string(),
+  Mountpoint: z.string(),
+  Options: z.record(z.string(), z.string()).nullish(),
+  Labels: z.record(z.string(), z.string()).nullish(),
+});
+export type Volume = z.output<typeof Volume>;
+
+/** Those with the project's label, and others that its containers mount; not those that nobody gave a name. */
+export async function namedVolumes(tools: ComposeTools, project: Project): Promise<Volume[]> {
+  const mounts = project.containers.flatMap((one) => one.mounts.filter(({ type }) => type === 'volume'));
+  const label = `label=com.docker.compose.project=${project.name}`;
+  const labelled = lines(await docker(tools, ['volume', 'ls', '-q', '--filter', label]));
+  const all = [...labelled, ...mounts.map(({ volume }) => volume)];
+  return inspectVolumes(tools, [...new Set(all.filter((name) => !isAnonymous(name)))].toSorted());
+}
+
+/** Docker names a volume that nobody named with 64 hexadecimal digits. */
+export function isAnonymous(volume: string): boolean {
+  return /^[0-9a-f]{64}$/.test(volume);
+}
+
+/** Those whose data the engine itself keeps, so that it is in a backup. */
+export async function ownVolumes(
+  tools: ComposeTools,
+  project: Project,
+): Promise<{ name: string; labels: Record<string, string> }[]> {
+  const volumes = await namedVolumes(tools, project);
+  const own = volumes.filter(({ Driver, Options }) => Driver === 'local' && Options?.['device'] === undefined);
+  return own.map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
+}
+
+/** Makes the volumes that are gone, as Compose would have made them: their data is put in after it. */
+export async function makeVolumes(
+  tools: ComposeTools,
+  volumes: readonly { name: string; labels: Record<string, string> }[],
+): Promise<void> {
+  const there = new Set(lines(await docker(tools, ['volume', 'ls', '-q'])));
+  for (const { name, labels } of volumes.filter((volume) => !there.has(volume.name))) {
+    const words = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+    await docker(tools, ['volume', 'create', ...words, '--', name]);
+  }
+}
+
+/** `volume files is also used by container other` for each that somebody else mounts. */
+export async function sharedVolumes(tools: ComposeTools, project: Project): Promise<string[]> {
+  const mine = new Set(project.containers.map(({ id }) => id));
+  const shared: string[] = [];
+  for (const { name } of await ownVolumes(tools, project)) {
+    const format = '{{.ID}} {{.Names}}';
+    const users = lines(
+      await docker(tools, ['ps', '-a', '--no-trunc', '--format', format, '--filter', `volume=${name}`]),
+    );
+    const others = users.filter((line) => !mine.has(line.split(' ')[0] ?? '')).map((line) => line.split(' ')[1]);
+    if (others.length > 0) shared.push(`volume ${name} is also used by ${others.join(', ')}`);
+  }
+  return shared;
+}
+
+async function inspectVolumes(tools: ComposeTools, names: readonly string[]): Promise<Volume[]> {
+  if (names.length === 0) return [];
+  const printed = await docker(tools, ['volume', 'inspect', '--format', '{{json .}}', '--', ...names]);
+  return lines(printed).map((line) => Volume.parse(JSON.parse(line)));
+}
+
+function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}

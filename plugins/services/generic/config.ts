@@ -1,0 +1,59 @@
+/** What users write for a program of their own. */
+import { z } from 'zod';
+import { Command, Commands } from '#sdk/command.ts';
+import { Duration } from '#sdk/duration.ts';
+import { Probe } from '#sdk/probes.ts';
+import type { Tools } from '#sdk/tools.ts';
+
+export const Config = z.object({
+  validate: z.array(Probe).default([]).describe('What must be good for the service to count as working'),
+  version: Command.optional().describe('Prints the version on its first line'),
+});
+
+/** Nobody could say what a relative path is relative to: there is no folder that belongs to the service. */
+const AbsolutePath = z
+  .string()
+  .startsWith('/', 'must be an absolute path: it begins with /')
+  .refine((path) => !path.includes('\0'), 'cannot hold a NUL character')
+  .refine((path) => !path.split('/').includes('..'), 'must not go through ".."');
+
+const Glob = z
+  .string()
+  .min(1)
+  .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
+
+export const Backup = z.object({
+  paths: z.array(AbsolutePath).min(1).describe('Files and directories to back up'),
+  exclude: z.array(Glob).default([]).describe('Globs, relative to each path, of what is left out'),
+  commands: z
+    .strictObject({
+      before: Commands.describe('Run before the files are read: [[notesctl, flush]]'),
+      after: Commands.describe('Run when the service works again, also after a failure'),
+      timeout: Duration.default('10m').describe('How long each of these commands may take'),
+    })
+    .prefault({}),
+  quiesce: z
+    .strictObject({
+      stop: Commands.describe('Stops the service; left out, it goes on while its files are read'),
+      start: Commands.describe('Starts it again; must do no harm when it runs already'),
+      timeout: Duration.default('60s').describe('How long each of these commands, and the start, may take'),
+    })
+    .prefault({})
+    .refine(({ stop, start }) => (stop.length === 0) === (start.length === 0), 'stop and start belong together'),
+});
+
+export const Update = z.object({
+  check: Command.optional().describe(
+    'Prints the newest version on its first line, or nothing when there is none newer',
+  ),
+  command: Command.optional().describe('Updates; finds the version to go to in $HOMELAB_AUTOPILOT_VERSION'),
+  version: Command.optional().describe('Prints the version that runs; left out, `version` of the service'),
+  revert: Command.optional().describe(
+    'Brings the program in $HOMELAB_AUTOPILOT_VERSION back; left out when `backup.paths` hold the program itself',
+  ),
+  timeout: Duration.default('30m').describe('How long each of these commands may take'),
+});
+
+export type GenericTools = Tools<
+  z.output<typeof Config> & { backup: z.output<typeof Backup>; update: z.output<typeof Update> }
+>;

@@ -1,0 +1,81 @@
+/** Any program: its files are known, and the user's own commands bring it to rest and tell its version. */
+
+import { milliseconds } from '#sdk/duration.ts';
+import { service } from '#sdk/kinds/service.ts';
+import { runProbe, runProbes } from '#sdk/probes.ts';
+import { asService, runAll, versionOf, workingAgain } from './commands.ts';
+import { Backup, Config, Update } from './config.ts';
+import { checkUpdate, release, revert, standby, update } from './update.ts';
+
+export const plugin = service.define({
+  id: 'generic',
+  title: 'Any program',
+  config: Config,
+  backup: Backup,
+  update: Update,
+  actions: {
+    async inspect(tools) {
+      const [results, version] = await Promise.all([
+        Promise.all(tools.config.validate.map(async (probe) => runProbe(tools, probe))),
+        versionOf(tools),
+      ]);
+      const bad = results.filter(({ ok }) => !ok).map(({ probe, detail }) => `${probe}: ${detail}`);
+      const details = [...(results.length === 0 ? ['no probes are configured'] : bad), ...version.problems];
+      const detail = details.length === 0 ? 'all probes are good' : details.join('; ');
+      return { state: stateFrom(results), ...version.found, detail };
+    },
+
+    async sources({ config: { backup } }) {
+      return { sources: backup.paths.map((path) => ({ path, exclude: backup.exclude })) };
+    },
+
+    async quiesce(tools) {
+      const { commands, quiesce } = tools.config.backup;
+      for (const command of commands.before) await tools.exec(command, { timeoutMs: milliseconds(commands.timeout) });
+      for (const command of quiesce.stop) await tools.exec(command, asService(quiesce.timeout));
+      const outage = quiesce.stop.length > 0;
+      const ran = commands.before.length > 0 ? [`${counted(commands.before.length, 'before-command')} done`] : [];
+      const stopped = outage ? ['service stopped; outage begins'] : [];
+      return { summary: [...ran, ...stopped].join(', ') || 'nothing to stop', outage };
+    },
+
+    async resume(tools, { judge }) {
+      const { commands, quiesce } = tools.config.backup;
+      // One that fails must not keep the others from being run: whatever can be started again is.
+      const failures = [
+        ...(await runAll(tools, quiesce.start, asService(quiesce.timeout))),
+        ...(await runAll(tools, commands.after, asService(commands.timeout))),
+      ];
+      if (failures[0] !== undefined) throw failures[0];
+      return { summary: judge ? await workingAgain(tools) : 'service started' };
+    },
+
+    async validate(tools, timing) {
+      return runProbes(tools, tools.config.validate, timing);
+    },
+
+    checkUpdate,
+    release,
+    // What an update needs, its command brings itself.
+    fetch: async () => ({ summary: 'nothing to fetch' }),
+    hold: async () => ({ summary: 'nothing to hold' }),
+    letGo: async () => ({ summary: 'nothing was held' }),
+    update,
+    standby,
+    revert,
+
+    /** What such a program runs is not made of images. */
+    async versions() {
+      return { images: [] };
+    },
+  },
+});
+
+function stateFrom(results: readonly { ok: boolean }[]): 'up' | 'down' | 'unknown' {
+  if (results.length === 0) return 'unknown';
+  return results.every(({ ok }) => ok) ? 'up' : 'down';
+}
+
+function counted(count: number, what: string): string {
+  return count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}

@@ -1,0 +1,119 @@
+/** Updates by the user's own commands, and the way back from them. */
+import { AutopilotError } from '#kernel/errors.ts';
+import type { InputOf, OutputOf } from '#sdk/contract.ts';
+import { milliseconds } from '#sdk/duration.ts';
+import type { Release, service } from '#sdk/kinds/service.ts';
+import type { Argv } from '#sdk/tools.ts';
+import { asService, runAll, versionOf } from './commands.ts';
+import type { GenericTools } from './config.ts';
+
+type Actions = (typeof service)['actions'];
+type Output<K extends keyof Actions> = Promise<OutputOf<Actions[K]>>;
+
+export async function checkUpdate(
+  tools: GenericTools,
+  { to }: Pick<InputOf<Actions['checkUpdate']>, 'to'>,
+): Output<'checkUpdate'> {
+  requireWayBack(tools);
+  const from = (await versionOf(tools)).found.version ?? 'unknown';
+  const newest = to ?? (await newestVersion(tools)) ?? from;
+  const available = newest !== from;
+  return {
+    available,
+    from,
+    to: newest,
+    targets: [],
+    summary: available ? `${from} → ${newest}` : `${from} is the newest`,
+  };
+}
+
+/** Before anything is changed: what an update cannot be judged by, or brought back from, it must not begin. */
+function requireWayBack({ name, config: { update, validate, backup } }: GenericTools): void {
+  const missing = [
+    ...(update.command === undefined ? ['update.command, which updates it'] : []),
+    ...(validate.length === 0 ? ['validate, the probes that judge the new version'] : []),
+    ...(backup.quiesce.stop.length === 0 ? ['backup.quiesce, which stops and starts it for the way back'] : []),
+  ];
+  if (missing.length === 0) return;
+  throw new AutopilotError('HA_CONFIG_INVALID', `${name} cannot be updated without ${missing.join(', and ')}`, {
+    next: 'add it to the service',
+  });
+}
+
+async function newestVersion(tools: GenericTools): Promise<string | undefined> {
+  const { check, timeout } = tools.config.update;
+  if (check === undefined) {
+    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name} has no update.check, which tells the newest version`, {
+      next: 'add it, or name the version:  --input to=VERSION',
+    });
+  }
+  const { stdout } = await tools.exec(check, { timeoutMs: milliseconds(timeout) });
+  const version = stdout.trim().split('\n')[0];
+  return version === '' ? undefined : version;
+}
+
+export async function release(tools: GenericTools): Output<'release'> {
+  const { found, problems } = await versionOf(tools);
+  const version = found.version ?? null;
+  const summary = version === null ? 'files alone' : `version ${version}`;
+  return { release: { version, images: [], configFiles: [], detail: {} }, summary, warnings: problems };
+}
+
+/** An execution that was cut short may have updated already; then there is nothing more to do. */
+export async function update(
+  tools: GenericTools,
+  { to, release: old }: { to: string; release: Release },
+): Output<'update'> {
+  const { command } = tools.config.update;
+  if (command !== undefined && !(await runs(tools, to))) await runFor(tools, command, to);
+  const version = (await versionOf(tools)).found.version ?? null;
+  if (version !== null && version === old.version) {
+    throw new AutopilotError('HA_CHECK_FAILED', `${tools.name} still runs ${version} after its update to ${to}`, {
+      next: `run  ${command?.join(' ')}  yourself and see what it says`,
+    });
+  }
+  return { summary: `${old.version ?? 'the old version'} → ${version ?? to}`, version };
+}
+
+export async function standby(tools: GenericTools): Output<'standby'> {
+  const { stop, timeout } = tools.config.backup.quiesce;
+  if (stop.length === 0) {
+    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name} cannot be stopped: it has no backup.quiesce.stop`, {
+      next: 'add backup.quiesce with stop and start commands',
+    });
+  }
+  for (const command of stop) await tools.exec(command, asService(timeout));
+  return { summary: `${tools.name} stopped` };
+}
+
+/** The program may have come back with the files; else the user's command brings it. That it is back is looked at. */
+export async function revert(
+  tools: GenericTools,
+  { release: old, image }: { release: Release; image: boolean },
+): Output<'revert'> {
+  const { quiesce } = tools.config.backup;
+  const { revert: command } = tools.config.update;
+  if (image && command !== undefined && old.version !== null && !(await runs(tools, old.version))) {
+    await runFor(tools, command, old.version);
+  }
+  const failures = await runAll(tools, quiesce.start, asService(quiesce.timeout));
+  if (failures[0] !== undefined) throw failures[0];
+  const version = (await versionOf(tools)).found.version ?? null;
+  if (image && old.version !== null && version !== null && version !== old.version) {
+    const missing =
+      command === undefined ? 'there is no update.revert that would bring it' : 'update.revert did not bring it';
+    throw new AutopilotError('HA_CHECK_FAILED', `${tools.name} runs ${version} and not ${old.version}: ${missing}`, {
+      next: `install ${old.version} yourself`,
+    });
+  }
+  return { summary: `${tools.name} started${version === null ? '' : `, version ${version}`}`, version };
+}
+
+async function runs(tools: GenericTools, version: string): Promise<boolean> {
+  return (await versionOf(tools)).found.version === version;
+}
+
+async function runFor(tools: GenericTools, command: Argv, version: string): Promise<void> {
+  const { timeout } = tools.config.update;
+  await tools.exec(command, { ...asService(timeout), env: { HOMELAB_AUTOPILOT_VERSION: version } });
+}

@@ -1,0 +1,42 @@
+/** Finds a set to read from: in the staging directory, or at the first destination that has it. */
+import { rm } from 'node:fs/promises';
+import { exists, stagingPlace } from '#archive/places.ts';
+import { AutopilotError, errorFacts } from '#kernel/errors.ts';
+import { destination } from '#sdk/kinds/destination.ts';
+import type { Tools } from '#sdk/tools.ts';
+
+export interface OpenSet {
+  directory: string;
+  /** The name of the destination, or null: it lies in staging. */
+  from: string | null;
+  /** Removes what was fetched for it. */
+  release(): Promise<void>;
+}
+
+export interface WantedSet {
+  set: string;
+  service: string;
+  /** Destinations, in the order in which they are asked. */
+  from: readonly string[];
+}
+
+/** @throws AutopilotError HA_NOT_FOUND, with what each destination said. */
+export async function openSet(tools: Tools, { set, service, from }: WantedSet): Promise<OpenSet> {
+  const { sealed } = stagingPlace(tools.stateDir, set);
+  if (await exists(sealed)) return { directory: sealed, from: null, release: async () => undefined };
+  const reasons: string[] = [];
+  for (const name of from) {
+    try {
+      const { directory, temporary } = await tools.use(destination, name).open({ set, service });
+      const release = async () => (temporary ? await rm(directory, { recursive: true, force: true }) : undefined);
+      return { directory, from: name, release };
+    } catch (error) {
+      tools.signal.throwIfAborted();
+      reasons.push(`${name}: ${errorFacts(error).message}`);
+    }
+  }
+  const tried = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
+  throw new AutopilotError('HA_NOT_FOUND', `the set ${set} is neither in staging nor at a destination${tried}`, {
+    next: 'see which there are with  homelab-autopilot backups',
+  });
+}

@@ -1,0 +1,126 @@
+/** Puts the data of a set back as a step of a run: found whole first, then all of it or none. */
+import { rm } from 'node:fs/promises';
+import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
+import { verifyParts } from '#archive/checksum.ts';
+import { formatBytes, formatCount } from '#archive/format.ts';
+import { readHeader } from '#archive/manifest.ts';
+import { openSet } from '#archive/open-set.ts';
+import { exists, removeStaging, stagingPlace } from '#archive/places.ts';
+import { checkTargets, type RestoreOptions, restoreSet } from '#archive/restore/restore.ts';
+import { AutopilotError, errorFacts } from '#kernel/errors.ts';
+import { destination } from '#sdk/kinds/destination.ts';
+import { isBelow } from '#sdk/mounts.ts';
+import type { SetHeader } from '#sdk/sets.ts';
+import type { Tools } from '#sdk/tools.ts';
+
+/** Reads a whole copy through, and remembers it by name: what a rollback relies on was looked at just before. */
+export async function recall(tools: Tools, input: ArchiveInput<'recall'>): Promise<ArchiveOutput<'recall'>> {
+  const problems: string[] = [];
+  for (const name of input.from) {
+    try {
+      return await recallFrom(tools, input, name);
+    } catch (error) {
+      tools.signal.throwIfAborted();
+      problems.push(`${name}: ${errorFacts(error).message}`);
+    }
+  }
+  throw new AutopilotError('HA_NOT_FOUND', `no destination has a whole copy of ${input.set} (${problems.join('; ')})`, {
+    next: 'see which restore points there are with  homelab-autopilot backups',
+  });
+}
+
+async function recallFrom(
+  tools: Tools,
+  { set, service }: ArchiveInput<'recall'>,
+  name: string,
+): Promise<ArchiveOutput<'recall'>> {
+  const place = tools.use(destination, name);
+  const { directory, temporary } = await place.open({ set, service });
+  try {
+    let read = 0;
+    const onBytes = (bytes: number) => tools.progress({ bytes: (read += bytes) });
+    const { bytes, problems } = await verifyParts(directory, { signal: tools.signal, onBytes });
+    const [problem] = problems;
+    if (problem !== undefined) throw new AutopilotError('HA_SET_CORRUPT', `${problem.part}: ${problem.reason}`);
+    const header = await readHeader(directory);
+    if (header.release === null) {
+      throw new AutopilotError('HA_NOT_FOUND', 'the set does not tell what ran when it was made', {
+        next: `its files can be restored with  homelab-autopilot backups restore ${set}`,
+      });
+    }
+    const { release, createdAt } = header;
+    const sources = header.sources.map(({ path, exclude }) => ({ path, exclude }));
+    const summary = `${release.version ?? 'release'} of ${createdAt}, ${formatBytes(bytes)} on ${name} read back`;
+    return { release, createdAt, sources, from: name, summary };
+  } finally {
+    if (temporary) await rm(directory, { recursive: true, force: true });
+  }
+}
+
+export async function checkRestore(
+  tools: Tools,
+  input: ArchiveInput<'checkRestore'>,
+): Promise<ArchiveOutput<'checkRestore'>> {
+  const opened = await openSet(tools, input);
+  try {
+    const targets = await checkTargets(tools, opened.directory, input);
+    return { summary: `${formatCount(targets, 'tree')} can be put back` };
+  } finally {
+    await opened.release();
+  }
+}
+
+export async function restore(tools: Tools, input: ArchiveInput<'restore'>): Promise<ArchiveOutput<'restore'>> {
+  const opened = await openSet(tools, input);
+  try {
+    const header = await readHeader(opened.directory);
+    const { createdAt } = header;
+    const options = optionsOf(input, header);
+    if (options === undefined) return { files: 0, bytes: 0, createdAt, summary: 'nothing to put back' };
+    const { files, bytes } = await restoreSet(tools, opened.directory, options);
+    const what = `${formatCount(files, 'file')} (${formatBytes(bytes)})`;
+    return { files, bytes, createdAt, summary: `${what} of ${createdAt} back` };
+  } finally {
+    await opened.release();
+  }
+}
+
+function optionsOf({ data, config }: ArchiveInput<'restore'>, header: SetHeader): RestoreOptions | undefined {
+  const files = (header.release?.configFiles ?? []).map((file) => nameInSet(header, file));
+  if (data) return { overwrite: true, ...(config ? {} : { leave: files }) };
+  return config && files.length > 0 ? { overwrite: true, only: files } : undefined;
+}
+
+/** A set knows its files by their real paths. */
+function nameInSet({ sources }: SetHeader, file: string): string {
+  const source = sources.find(({ path }) => isBelow(file, path));
+  return source === undefined ? file : `${source.realPath}${file.slice(source.path.length)}`;
+}
+
+/** A full or absent destination must not keep a service from running again: then the set stays in staging. */
+export async function setAside(tools: Tools, input: ArchiveInput<'setAside'>): Promise<ArchiveOutput<'setAside'>> {
+  const { set, service, to } = input;
+  const place = stagingPlace(tools.stateDir, set);
+  if (!(await exists(place.sealed))) {
+    await removeStaging(place);
+    return { destination: null, warnings: [], summary: 'nothing was replaced' };
+  }
+  const warnings: string[] = [];
+  for (const name of to) {
+    try {
+      const there = tools.use(destination, name);
+      const { bytes } = await there.store({ set, service, directory: place.sealed });
+      await removeStaging(place);
+      return {
+        destination: name,
+        warnings,
+        summary: `what was replaced is kept as ${set} on ${name} (${formatBytes(bytes)})`,
+      };
+    } catch (error) {
+      tools.signal.throwIfAborted();
+      warnings.push(`${name}: ${errorFacts(error).message}`);
+    }
+  }
+  warnings.push(`what was replaced is kept in ${place.sealed}; move it away when you do not need it`);
+  return { destination: null, warnings, summary: `kept in ${place.sealed}` };
+}

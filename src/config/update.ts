@@ -1,0 +1,39 @@
+/** The `update:` sections: defaults at the top level (`updates:`), and what a service says of its own. */
+import { check } from '#config/check.ts';
+import { asJson, pick } from '#config/instances.ts';
+import { Update, Updates } from '#config/schema.ts';
+import type { Section } from '#config/section.ts';
+import type { Config, UpdateConfig } from '#config/types.ts';
+import type { JsonObject } from '#kernel/json.ts';
+
+export const UPDATE_KEYS = Object.keys(Update.shape);
+
+/** @returns `undefined` when the section is wrong. */
+export function compileUpdate(
+  value: JsonObject,
+  spot: { section: Section; inherited: boolean },
+): UpdateConfig | undefined {
+  const update = check(Update, value, spot);
+  if (update === undefined) return undefined;
+  const { policy, min_age: minAgeMs, tags = null, gate, rollback } = update;
+  const parts = new Set(rollback.restore);
+  return {
+    policy,
+    minAgeMs,
+    tags,
+    gate: { timeoutMs: gate.timeout, stableForMs: gate.stable_for },
+    rollback: {
+      mode: rollback.mode,
+      image: parts.has('image'),
+      config: parts.has('config'),
+      data: parts.has('data'),
+    },
+  };
+}
+
+/** The registries of the top level's section, as far as they are right. */
+export function compileRegistries(value: JsonObject, section: Section): Config['registries'] {
+  const schema = Updates.pick({ registries: true });
+  const found = check(schema, pick(value, ['registries']), { section });
+  return asJson(found?.registries ?? {}) as Config['registries'];
+}

@@ -1,0 +1,206 @@
+/** Parts of plans that several workflows share: making a matched set of image, configuration and data, and going back to one. */
+import { AutopilotError } from '#kernel/errors.ts';
+import type { PlanNode } from '#sdk/plan.ts';
+import type { PlanContext, StepNode } from '#sdk/workflow.ts';
+import { bracket, outputOf, parallel, persistent, sequence } from '#sdk/workflow.ts';
+
+/** Keys of the steps whose outputs later steps speak of. */
+const KEYS = { sources: 'sources', release: 'release', preflight: 'preflight' } as const;
+
+/**
+ * Brings the data to rest, captures it together with what runs, verifies the set, and brings a verified copy to every
+ * destination. `all` stops everything that can write, so that data and images are of one instant; without `judge` the
+ * service need not work afterwards, for it did not work before.
+ */
+export function makeSet(
+  context: PlanContext,
+  { all = false, judge = true }: { all?: boolean; judge?: boolean } = {},
+): PlanNode {
+  const { run, service, archive, backup } = context;
+  const set = setOf(context);
+  const places = backup.destinations;
+  const sources = sourcesOf(context);
+  const knowsRelease = service.can('release');
+  return sequence(
+    service.do('sources', {}),
+    ...(knowsRelease ? [service.do('release', {})] : []),
+    archive.do('preflight', { sources, destinations: placeNames(context) }, { uses: places }),
+    bracket(
+      sequence(
+        // One attempt: the service may already be down, and the way out is the release below, not a second try.
+        service.do('quiesce', all ? { all } : {}, { retry: { attempts: 1 } }),
+        archive.do('capture', {
+          ...set,
+          run: run.id,
+          sources,
+          compression: backup.compression,
+          expected: {
+            files: outputOf(archive, 'preflight', KEYS.preflight, 'files'),
+            contentBytes: outputOf(archive, 'preflight', KEYS.preflight, 'contentBytes'),
+          },
+          ...(knowsRelease ? { release: releaseOf(context) } : {}),
+        }),
+      ),
+      persistent(service.do('resume', judge ? {} : { judge })),
+    ),
+    archive.do('seal', set, { key: 'verify', title: 'verify' }),
+    parallel(...places.map((place) => copyTo(context, place))),
+  );
+}
+
+function copyTo(context: PlanContext, place: PlanContext['backup']['destinations'][number]): PlanNode {
+  const { archive, backup, service } = context;
+  const set = setOf(context);
+  const from = placeNames(context).filter((name) => name !== place.name);
+  return sequence(
+    archive.do(
+      'copy',
+      { ...set, to: place.name, from },
+      { key: `copy-${place.name}`, title: `copy → ${place.name}`, uses: backup.destinations },
+    ),
+    archive.do(
+      'verifyCopy',
+      { ...set, destination: place.name },
+      { key: `verify-${place.name}`, title: `verify ${place.name}`, uses: [place] },
+    ),
+    archive.do(
+      'retain',
+      { service: service.name, destination: place.name, retention: backup.retention },
+      { key: `retention-${place.name}`, title: `retention ${place.name}`, uses: [place] },
+    ),
+  );
+}
+
+/** Keeps the data of now in a set of its own, before it is replaced. Nothing may write meanwhile. */
+export function keepPresent(context: PlanContext): StepNode[] {
+  const { run, service, archive, backup } = context;
+  const set = { set: run.replaced, service: service.name };
+  return [
+    archive.do(
+      'capture',
+      {
+        ...set,
+        run: run.id,
+        sources: sourcesOf(context),
+        compression: backup.compression,
+        purpose: 'before-rollback',
+        release: releaseOf(context),
+      },
+      { key: 'keep-present', title: 'keep present data' },
+    ),
+    archive.do('seal', set, { key: 'verify-present', title: 'verify present data' }),
+  ];
+}
+
+/** Brings what was replaced to a destination, if anything was, and tidies the staging directory. */
+export function tidyStaging(context: PlanContext): StepNode[] {
+  const { archive, backup, service, run } = context;
+  return [
+    persistent(
+      archive.do(
+        'setAside',
+        { set: run.replaced, service: service.name, to: placeNames(context) },
+        { title: 'set aside', uses: backup.destinations },
+      ),
+    ),
+    persistent(archive.do('discard', setOf(context), { title: 'tidy up' })),
+  ];
+}
+
+/** Which parts of a matched set are put back. */
+export interface Parts {
+  image: boolean;
+  config: boolean;
+  data: boolean;
+}
+
+/** From whatever is now to what a set holds, proven by the gate. `suffix` keeps the keys of two such ways apart. */
+export function goTo(
+  context: PlanContext,
+  there: { set: string; release: ReturnType<typeof releaseOf>; parts: Parts },
+  suffix = '',
+): { stop: StepNode; put: StepNode[] } {
+  const { service, archive, backup } = context;
+  const { set, release, parts } = there;
+  const named = (key: string, title = key) => ({ key: `${key}${suffix}`, title });
+  const restore = archive.do(
+    'restore',
+    { set, service: service.name, from: placeNames(context), data: parts.data, config: parts.config },
+    { ...named('restore', 'put data back'), uses: backup.destinations },
+  );
+  return {
+    stop: service.do('standby', { release }, named('stop', 'stop')),
+    put: [
+      ...(parts.data || parts.config ? [restore] : []),
+      service.do('revert', { release, image: parts.image }, named('revert', 'run the old version')),
+      gate(context, named('gate-again', 'gate again')),
+    ],
+  };
+}
+
+/** Judges the service by its own probes: fails unless all are good, and stay good. */
+export function gate({ service, change }: PlanContext, names: { key: string; title: string }): StepNode {
+  const { timeoutMs, stableForMs } = change.gate;
+  // The probes end by themselves within this: restarts may take the waiting back to its start twice.
+  const limit = timeoutMs + 2 * stableForMs + 60_000;
+  return service.do('validate', change.gate, {
+    ...names,
+    failUnless: 'healthy',
+    retry: { attempts: 1 },
+    timeoutMs: limit,
+  });
+}
+
+/** What ran when the run looked; the steps that speak of it come after the look. */
+export function releaseOf({ service }: PlanContext) {
+  return outputOf(service, 'release', KEYS.release, 'release');
+}
+
+function sourcesOf({ service }: PlanContext) {
+  return outputOf(service, 'sources', KEYS.sources, 'sources');
+}
+
+export function setOf({ run, service }: PlanContext): { set: string; service: string } {
+  return { set: run.restorePoint, service: service.name };
+}
+
+export function placeNames({ backup }: PlanContext): string[] {
+  return backup.destinations.map(({ name }) => name);
+}
+
+/** @throws AutopilotError HA_USAGE when the service's plugin cannot do what the workflow needs. */
+export function requireActions(
+  { service }: PlanContext,
+  workflow: string,
+  ...actions: Parameters<PlanContext['service']['can']>[0][]
+): void {
+  const missing = actions.find((action) => !service.can(action));
+  if (missing === undefined) return;
+  throw new AutopilotError(
+    'HA_USAGE',
+    `${service.name} cannot be changed by ${workflow}: its plugin ${service.ref.type} has no "${missing}"`,
+    {
+      next: 'see what each plugin can do with  homelab-autopilot plugins list',
+    },
+  );
+}
+
+/**
+ * The set that a person named, by its id or the beginning of it; without a name the newest backup.
+ * @throws AutopilotError HA_NOT_FOUND
+ */
+export function chosenPoint({ restorePoints, service }: PlanContext, name: string | undefined): string {
+  const backups = restorePoints.filter(({ purpose }) => purpose === 'backup');
+  const found = name === undefined ? backups.slice(0, 1) : restorePoints.filter(({ id }) => id.startsWith(name));
+  const [point, another] = found;
+  if (point !== undefined && (another === undefined || point.id === name)) return point.id;
+  // One from another machine's history: the destinations are asked for it by its whole id.
+  if (name !== undefined && point === undefined && name.length >= 20) return name;
+  const problem =
+    another === undefined
+      ? `${service.name} has no restore point ${name ?? 'yet'}`
+      : `several restore points begin with "${name}"`;
+  throw new AutopilotError(another === undefined ? 'HA_NOT_FOUND' : 'HA_USAGE', problem, {
+    next: `see  homelab-autopilot backups ${service.name}`,
+  });
+}

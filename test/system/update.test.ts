@@ -1,0 +1,218 @@
+/** Updates as their owner sees them: the new version works, or everything is as it was, program and data alike. */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RunDetail } from '#engine/run.ts';
+import type { TestHomelab } from '#test/support/homelab.ts';
+import { startHomelab } from '#test/support/homelab.ts';
+import { root } from '#test/support/sources.ts';
+
+const APP = join(root, 'test', 'fixtures', 'app.sh');
+
+const CONFIG = `version: 1
+global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
+destinations:
+  usb: { type: local, path: DIR/usb }
+  away: { type: local, path: DIR/not/there }
+updates: { gate: { timeout: 1s, stable_for: 200ms } }
+services:
+  - &app
+    name: app
+    type: generic
+    validate: [{ type: command, command: [sh, ${APP}, DIR/app, health] }]
+    backup: &backup
+      paths: [DIR/app/data]
+      destinations: [usb]
+      quiesce: { stop: [[sh, ${APP}, DIR/app, stop]], start: [[sh, ${APP}, DIR/app, start]] }
+    update: &update
+      check: [sh, ${APP}, DIR/app, newest]
+      command: [sh, ${APP}, DIR/app, update]
+      version: [sh, ${APP}, DIR/app, version]
+      revert: [sh, ${APP}, DIR/app, rollback]
+  - <<: *app
+    name: unprotected
+    backup: { <<: *backup, destinations: [usb, away] }
+  - <<: *app
+    name: asked
+    update: { <<: *update, rollback: { mode: ask } }
+`;
+
+let lab: TestHomelab;
+
+beforeEach(async () => {
+  lab = await startHomelab(CONFIG);
+  await mkdir(join(lab.dir, 'usb'));
+  await lab.write('app/data/schema', '1\n');
+  await lab.write('app/data/note', 'precious');
+  await lab.write('app/program', '1\n');
+  await lab.write('app/state', 'up\n');
+  await lab.start(['up', '--port', '0']);
+});
+
+afterEach(() => lab[Symbol.asyncDispose]());
+
+const inApp = async (file: string) => (await readFile(join(lab.dir, 'app', file), 'utf8')).trim();
+const offer = async (version: string) => await writeFile(join(lab.dir, 'app', 'newest'), version);
+
+async function run(workflow: string, service = 'app', input: string[] = []): Promise<RunDetail> {
+  const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
+  const { stdout, stderr } = await lab.cli(words);
+  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
+  if (detail === undefined) throw new Error(stderr);
+  return detail;
+}
+
+async function restorePoints(): Promise<{ id: string; purpose: string }[]> {
+  const { stdout } = await lab.cli(['backups', 'app', '--json']);
+  return (JSON.parse(stdout) as { restorePoints: { id: string; purpose: string }[] }).restorePoints;
+}
+
+const undone = ({ steps }: RunDetail) => steps.filter(({ undo }) => undo).map(({ action }) => action);
+
+test('an update that works stays, with a verified restore point of before', async () => {
+  await offer('2');
+
+  const update = await run('update');
+
+  expect(update).toMatchObject({ status: 'succeeded', reason: null });
+  expect([await inApp('program'), await inApp('data/schema'), await inApp('state')]).toEqual(['2', '2', 'up']);
+  expect(await restorePoints()).toMatchObject([{ id: update.restorePoint, purpose: 'backup' }]);
+});
+
+test('without a newer version nothing is touched', async () => {
+  await offer('1');
+
+  const update = await run('update');
+
+  expect(update.status).toBe('skipped');
+  expect(await readdir(join(lab.dir, 'app'))).not.toContain('diary');
+  expect(await restorePoints()).toEqual([]);
+});
+
+test('an update that spoils the data is rolled back, program and data, and what it left is kept', async () => {
+  await offer('2-bad');
+
+  const update = await run('update');
+
+  expect(update.status).toBe('rolled_back');
+  expect([await inApp('program'), await inApp('data/schema'), await inApp('data/note')]).toEqual([
+    '1',
+    '1',
+    'precious',
+  ]);
+  expect(await inApp('state')).toBe('up');
+  expect(undone(update)).toEqual(['standby', 'capture', 'seal', 'restore', 'revert', 'validate']);
+  const points = await restorePoints();
+  expect(points.map(({ purpose }) => purpose)).toEqual(['before-rollback', 'backup']);
+  const replaced = join(lab.dir, 'replaced');
+  await lab.cli(['backups', 'restore', points[0]?.id ?? '', '--to', replaced]);
+  expect(await readFile(join(replaced, lab.dir, 'app', 'data', 'schema'), 'utf8')).toBe('spoiled\n');
+  expect(await readdir(join(lab.dir, 'state', 'backups', 'staging'))).toEqual([]);
+});
+
+test('a protection that cannot be made stops the run before anything is changed', async () => {
+  await offer('2');
+
+  const update = await run('update', 'unprotected');
+
+  expect(update).toMatchObject({ status: 'failed' });
+  expect(update.reason).toContain('copy → away');
+  expect([await inApp('program'), await inApp('state')]).toEqual(['1', 'up']);
+});
+
+test('a service that does not work is not updated, unless a person says so', async () => {
+  await offer('2');
+  await writeFile(join(lab.dir, 'app', 'data', 'schema'), 'broken');
+
+  const refused = await run('update');
+  const forced = await run('update', 'app', ['force=true']);
+
+  expect(refused).toMatchObject({ status: 'failed' });
+  expect(refused.reason).toContain('works now');
+  expect(forced).toMatchObject({ status: 'succeeded' });
+  expect(await inApp('program')).toBe('2');
+});
+
+test('a rollback that does not work is never reported as done: a person is called, and nothing is tidied away', async () => {
+  await offer('2-bad');
+  await writeFile(join(lab.dir, 'app', 'no-way-back'), '');
+
+  const update = await run('update');
+
+  expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining('enqueue rollback app') });
+  expect(update.reason).toContain('runs 2-bad and not 1');
+  expect(await readdir(join(lab.dir, 'state', 'backups', 'staging'))).toHaveLength(2);
+});
+
+test('where a person is to be asked, an update that fails its gate is left as it is, and a person is called', async () => {
+  await offer('2-bad');
+
+  const update = await run('update', 'asked');
+
+  expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining('enqueue rollback asked') });
+  expect(undone(update)).toEqual([]);
+  expect(await inApp('program')).toBe('2-bad');
+  expect(await run('rollback', 'asked')).toMatchObject({ status: 'succeeded' });
+  expect([await inApp('program'), await inApp('data/note')]).toEqual(['1', 'precious']);
+});
+
+test('a rollback by hand brings program and data of a restore point back, and can itself be taken back', async () => {
+  await offer('2');
+  const { restorePoint } = await run('update');
+  await writeFile(join(lab.dir, 'app', 'data', 'note'), 'written since');
+
+  const rollback = await run('rollback', 'app', [`to=${restorePoint}`]);
+
+  expect(rollback).toMatchObject({ status: 'succeeded' });
+  expect([await inApp('program'), await inApp('data/schema'), await inApp('data/note')]).toEqual([
+    '1',
+    '1',
+    'precious',
+  ]);
+  const [replaced] = await restorePoints();
+  expect(replaced).toMatchObject({ purpose: 'before-rollback' });
+  const back = await run('rollback', 'app', [`to=${replaced?.id}`]);
+  expect(back).toMatchObject({ status: 'succeeded' });
+  expect([await inApp('program'), await inApp('data/note')]).toEqual(['2', 'written since']);
+});
+
+test('a rollback after which the service does not work leads back to what was there before', async () => {
+  const { restorePoint } = await lab.backup('app');
+  await lab.write('app/program', '2\n');
+  await lab.write('app/data/schema', '2\n');
+  await lab.write('app/data/note', 'written since');
+
+  const rollback = await run('rollback', 'app', [`to=${restorePoint}`, 'image=false']);
+
+  expect(rollback.status).toBe('rolled_back');
+  expect([await inApp('data/schema'), await inApp('data/note'), await inApp('state')]).toEqual([
+    '2',
+    'written since',
+    'up',
+  ]);
+});
+
+test('a service whose data is lost is restored whole', async () => {
+  const { restorePoint } = await lab.backup('app');
+  await rm(join(lab.dir, 'app', 'data'), { recursive: true });
+  await writeFile(join(lab.dir, 'app', 'state'), 'down');
+
+  const restored = await run('restore');
+
+  expect(restored).toMatchObject({ status: 'succeeded' });
+  expect(restorePoint).not.toBeNull();
+  expect([await inApp('data/note'), await inApp('state')]).toEqual(['precious', 'up']);
+});
+
+test('a restore refuses to destroy what is newer, unless told', async () => {
+  await lab.backup('app');
+  await writeFile(join(lab.dir, 'app', 'data', 'note'), 'newer');
+
+  const refused = await run('restore');
+  const told = await run('restore', 'app', ['overwrite=true']);
+
+  expect(refused).toMatchObject({ status: 'failed' });
+  expect(refused.reason).toContain('newer than the set');
+  expect(told).toMatchObject({ status: 'succeeded' });
+  expect(await inApp('data/note')).toBe('precious');
+});

@@ -1,0 +1,41 @@
+/** Brings a whole service back from a backup set onto its host, whatever is left of it there. */
+import { z } from 'zod';
+import { chosenPoint, goTo, placeNames, requireActions, setOf } from '#sdk/matched-set.ts';
+import { defineWorkflow, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
+
+/** What is typed on a command line may look like a number. */
+const Text = z.union([z.string(), z.number()]).transform(String);
+
+export const workflow = defineWorkflow({
+  name: 'restore',
+  title: 'Restore a whole service from a backup set, also onto a new machine',
+  changes: true,
+  input: z.object({
+    from: Text.optional().describe('The restore point; left out, the newest one'),
+    overwrite: z.boolean().default(false).describe('Replace data that is there and newer than the set'),
+  }),
+
+  plan(context, { from, overwrite }) {
+    requireActions(context, 'restore', 'standby', 'revert');
+    const { service, archive, backup } = context;
+    const set = chosenPoint(context, from);
+    const wanted = { set, service: service.name, from: placeNames(context) };
+    const release = outputOf(archive, 'recall', 'recall', 'release');
+    const parts = { image: true, config: true, data: true };
+    const { stop, put } = goTo(context, { set, release, parts });
+
+    return tidied(
+      sequence(
+        archive.do('recall', wanted, { title: 'backup set', uses: backup.destinations }),
+        archive.do(
+          'checkRestore',
+          { ...wanted, overwrite },
+          { key: 'room', title: 'room for it', uses: backup.destinations },
+        ),
+        // Nothing of before is kept here, so there is no way back but another restore: a failure calls a person.
+        reversible(sequence(stop, ...put)),
+      ),
+      persistent(archive.do('discard', setOf(context), { title: 'tidy up' })),
+    );
+  },
+});

@@ -1,0 +1,56 @@
+/** Brings one service back to a restore point: image, configuration and data of the same instant, or the parts you name. */
+import { z } from 'zod';
+import {
+  chosenPoint,
+  goTo,
+  keepPresent,
+  placeNames,
+  releaseOf,
+  requireActions,
+  tidyStaging,
+} from '#sdk/matched-set.ts';
+import { defineWorkflow, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
+
+/** What is typed on a command line may look like a number. */
+const Text = z.union([z.string(), z.number()]).transform(String);
+
+export const workflow = defineWorkflow({
+  name: 'rollback',
+  title: 'Bring a service back to a restore point, with its image, configuration and data',
+  changes: true,
+  input: z.object({
+    to: Text.optional().describe('The restore point; left out, the newest one'),
+    image: z.boolean().default(true).describe('Bring the images back'),
+    config: z.boolean().default(true).describe('Bring the configuration files back'),
+    data: z.boolean().default(true).describe('Bring the data back'),
+  }),
+
+  plan(context, { to, ...parts }) {
+    requireActions(context, 'rollback', 'release', 'standby', 'revert', 'hold');
+    const { service, archive, backup, run } = context;
+    const set = chosenPoint(context, to);
+    const wanted = { set, service: service.name, from: placeNames(context) };
+    const now = releaseOf(context);
+    const target = outputOf(archive, 'recall', 'recall', 'release');
+    const all = { image: true, config: true, data: true };
+    const there = goTo(context, { set, release: target, parts });
+    const back = goTo(context, { set: run.replaced, release: now, parts: all }, '-present');
+
+    return tidied(
+      sequence(
+        archive.do('recall', wanted, { title: 'restore point', uses: backup.destinations }),
+        service.do('sources', {}),
+        service.do('release', {}),
+        archive.do('checkRestore', wanted, { key: 'way-back', title: 'room for it', uses: backup.destinations }),
+        service.do('hold', { set: run.replaced, release: now }),
+        // What was stopped runs again as it was when its present data cannot be kept.
+        reversible(
+          sequence(there.stop, ...keepPresent(context)),
+          service.do('revert', { release: now }, { key: 'start-again', title: 'start again' }),
+        ),
+        reversible(sequence(...there.put), back.stop, ...back.put),
+      ),
+      ...tidyStaging(context),
+    );
+  },
+});

@@ -1,0 +1,81 @@
+/** Brings one service to its newest allowed version, or leaves it exactly as it was: image, configuration and data. */
+import { z } from 'zod';
+import {
+  gate,
+  goTo,
+  keepPresent,
+  makeSet,
+  placeNames,
+  releaseOf,
+  requireActions,
+  setOf,
+  tidyStaging,
+} from '#sdk/matched-set.ts';
+import type { PlanContext, StepNode } from '#sdk/workflow.ts';
+import { defineWorkflow, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
+
+/** What is typed on a command line may look like a number. */
+const Text = z.union([z.string(), z.number()]).transform(String);
+
+export const workflow = defineWorkflow({
+  name: 'update',
+  title: 'Update a service, and bring back image, configuration and data if it does not work',
+  changes: true,
+  input: z.object({
+    to: Text.optional().describe('The version to go to, whatever the policy says'),
+    force: z.boolean().default(false).describe('Update although the service does not work now'),
+  }),
+
+  plan(context, { to, force }) {
+    const { service, archive, backup, change } = context;
+    requireActions(
+      context,
+      'update',
+      'checkUpdate',
+      'release',
+      'fetch',
+      'hold',
+      'update',
+      'standby',
+      'revert',
+      'letGo',
+    );
+    const targets = outputOf(service, 'checkUpdate', 'check', 'targets');
+    const version = outputOf(service, 'checkUpdate', 'check', 'to');
+    const release = releaseOf(context);
+    const set = setOf(context);
+    const reach = { ...set, from: placeNames(context) };
+
+    return tidied(
+      sequence(
+        service.do(
+          'checkUpdate',
+          { policy: change.policy, ...(to === undefined ? {} : { to }) },
+          { key: 'check', stopUnless: 'available' },
+        ),
+        ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
+        service.do('fetch', { targets, policy: change.policy }),
+        makeSet(context, { all: true, judge: !force }),
+        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
+        service.do('hold', { set: set.set, release }),
+        reversible(
+          sequence(
+            service.do('update', { to: version, targets, release }),
+            gate(context, { key: 'gate', title: 'gate' }),
+          ),
+          ...wayBack(context),
+        ),
+        service.do('letGo', { keep: set.set }, { title: 'let go of older images' }),
+      ),
+      ...tidyStaging(context),
+    );
+  },
+});
+
+function wayBack(context: PlanContext): StepNode[] {
+  const { mode, ...parts } = context.change.rollback;
+  if (mode !== 'auto') return [];
+  const { set } = setOf(context);
+  const { stop, put } = goTo(context, { set, release: releaseOf(context), parts });
+  return [stop, ...(parts.data ? keepPresent(context) : []), ...put];
+}
