@@ -134,7 +134,12 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
 }
 
 function decide({ settings, decisions, history }: AnswerPorts, request: z.output<typeof DecideRequest>): Decision[] {
-  const { name } = serviceNamed(settings.config, request.service);
+  const { name, type } = serviceNamed(settings.config, request.service);
+  if (settings.catalog.find('service', type)?.actions['versions'] === undefined) {
+    throw new AutopilotError('HA_USAGE', `${name} is not made of images, so there is nothing to decide of them`, {
+      next: `services of type ${type} tell by themselves what is newer`,
+    });
+  }
   decisions.decide(request.decisions.map((one) => ({ ...one, service: name })));
   return history.decisions(name);
 }

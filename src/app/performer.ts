@@ -10,7 +10,7 @@ import type { HostPorts, StepVoice } from '#host/ports.ts';
 import type { JsonObject } from '#kernel/json.ts';
 
 export interface Performer extends AsyncDisposable {
-  perform(message: StepMessage, context: StepVoice & { signal: AbortSignal }): Promise<JsonObject>;
+  perform(message: StepMessage, context: StepVoice & { signal: AbortSignal; fence(): void }): Promise<JsonObject>;
   act(step: ActionStep, signal: AbortSignal): Promise<JsonObject>;
 }
 
@@ -29,8 +29,8 @@ export function createPerformer(
     secret: secrets,
   };
   return {
-    perform: ({ run, step, mayHaveRun }, { signal, log, progress }) =>
-      performAction({ ...step, key: `${run}.${step.key}`, mayHaveRun, voice: { log, progress } }, ports, signal),
+    perform: ({ run, step, mayHaveRun }, { signal, fence, log, progress }) =>
+      performAction({ ...step, key: `${run}.${step.key}`, mayHaveRun, fence, voice: { log, progress } }, ports, signal),
     act: (step, signal) => performAction(step, ports, signal),
     [Symbol.asyncDispose]: () => processes[Symbol.asyncDispose](),
   };

@@ -17,6 +17,9 @@ const CONCURRENCY = 4;
 /** When told to stop, steps may come to their end for this long (milliseconds); then they are left to the next worker. */
 const DRAIN_MS = 20_000;
 
+/** How long it may take to end their commands and to leave a word for that worker (milliseconds). */
+const LET_GO_MS = 3_000;
+
 export async function runStepWorker(kind: WorkerKind): Promise<void> {
   await runProcess(kind, (context) => startWorker(kind, context));
 }
@@ -48,6 +51,7 @@ async function startWorker(kind: WorkerKind, { settings, log, host }: ProcessCon
     const drained = worker[Symbol.asyncDispose]();
     await Promise.race([drained, pause(DRAIN_MS)]);
     stopping.abort();
+    await Promise.race([drained, pause(LET_GO_MS)]);
   });
   const owned = stack.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };

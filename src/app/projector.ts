@@ -23,14 +23,35 @@ export interface ProjectorPorts {
 export async function projectEvents(ports: ProjectorPorts, signal: AbortSignal): Promise<void> {
   const cursor = ports.projection.cursor() ?? (await endOfEvents(ports.redis));
   await mkdir(join(ports.logDir, 'runs'), { recursive: true });
+  const isNew = rememberLately();
   for await (const batch of readEvents(ports.redis, cursor, signal)) {
+    const events = batch.events.filter(isNew);
     ports.journal.atomically(() => {
-      for (const event of batch.events) project(ports, event);
+      for (const event of events) project(ports, event);
       ports.projection.moveTo(batch.cursor);
     });
-    for (const event of batch.events) if (endsStep(event)) ports.onStepEnded(event.run);
-    await writeLogs(ports, batch.events).catch((error: unknown) => ports.onTrouble(error));
+    for (const event of events) if (endsStep(event)) ports.onStepEnded(event.run);
+    await writeLogs(ports, events).catch((error: unknown) => ports.onTrouble(error));
   }
+}
+
+/** How many events are compared with those that follow. */
+const REMEMBERED = 2_000;
+
+/**
+ * Who wrote an event as Redis died does not know whether it is in the stream, and writes it once more. What happens to
+ * runs and steps is told once; a command may well log the same line twice.
+ */
+function rememberLately(): (event: RunEvent) => boolean {
+  const seen = new Set<string>();
+  return (event) => {
+    if (event.type !== 'run' && event.type !== 'step') return true;
+    const text = JSON.stringify(event);
+    if (seen.has(text)) return false;
+    seen.add(text);
+    for (const oldest of seen) if (seen.size > REMEMBERED) seen.delete(oldest);
+    return true;
+  };
 }
 
 function project({ journal, projection }: ProjectorPorts, event: RunEvent): void {

@@ -12,6 +12,7 @@ import { reachRedis } from '#queue/connection.ts';
 import { startManagedRedis } from '#queue/managed-redis.ts';
 import type { WorkerKind } from '#queue/names.ts';
 import { judgeRedis } from '#queue/suitability.ts';
+import { lockState, requireFree } from '#store/lock.ts';
 
 /** What runs, once it runs. */
 export interface Running {
@@ -44,6 +45,9 @@ export async function up({ config }: Settings, options: UpOptions): Promise<void
   if (config.redis !== null) await judge(config, options);
   let url: string | null = null;
   const { host, stateDir } = config.global;
+  // Before anything is started: what is started first would take the place of the other one's Redis.
+  using _place = lockState(stateDir, 'supervisor');
+  requireFree(stateDir);
   const redis: ProcessSpec = {
     name: 'redis',
     start: async () => (await startManagedRedis(stateDir)).child,

@@ -7,6 +7,8 @@ import { SILENT_VOICE } from '#app/voice.ts';
 import type { ServiceConfig } from '#config/types.ts';
 import { errorText } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import type { OutputOf } from '#sdk/contract.ts';
 import { service as kind, type RunningImage } from '#sdk/kinds/service.ts';
 import type { RateLimit } from '#sdk/registry/limits.ts';
 import { openRegistries } from '#sdk/registry/registries.ts';
@@ -17,7 +19,8 @@ import type { ImageVerdict, Policy } from '#sdk/versions/settings.ts';
 export interface ServiceUpdates {
   service: string;
   host: string;
-  policy: Policy;
+  /** Null: the service tells by a command of its own what is newer, and neither policy nor decisions apply. */
+  policy: Policy | null;
   images: ImageVerdict[];
   /** Why nothing is known of its images. */
   problem: string | null;
@@ -29,60 +32,93 @@ export interface UpdateReport {
   limits: RateLimit[];
 }
 
-const ANSWER_MS = 30_000;
-
 /** All services at once, through one connection to each registry. Nothing is pulled. */
 export async function checkUpdates(
   settings: Settings,
-  {
-    services,
-    decisions,
-    signal,
-  }: { services: readonly ServiceConfig[]; decisions: readonly Decision[]; signal: AbortSignal },
+  { services, decisions, signal }: CheckRequest,
 ): Promise<UpdateReport> {
   const { config } = settings;
   const secret = createSecretResolver(config);
   const now = () => new Date();
   await using performer = createPerformer(settings, { host: config.global.host, secrets: secret });
   const registries = openRegistries({ fetch: globalThis.fetch, secret, signal, now }, config);
-  const checked = services.map(async (service): Promise<ServiceUpdates> => {
-    const known = { service: service.name, host: service.host, policy: service.update.policy };
-    const running = await imagesOf(settings, { service, performer, signal });
-    if (typeof running === 'string') return { ...known, images: [], problem: running };
-    const mine = checkSettings(
-      config,
-      service,
-      decisions.filter((one) => one.service === service.name),
-    );
-    return { ...known, images: await checkImages({ registries, now: now() }, running, mine), problem: null };
-  });
+  const ask = createAsk(performer, signal);
+  const judge = async (service: ServiceConfig, images: readonly RunningImage[]) => {
+    const mine = decisions.filter((one) => one.service === service.name);
+    return checkImages({ registries, now: now() }, images, checkSettings(config, service, mine));
+  };
+  const checked = services.map((service) => checkOne(settings, service, { ask, judge }));
   return { services: await Promise.all(checked), limits: registries.limits() };
 }
 
-/** @returns why they are not known, in words, when they are not. */
-async function imagesOf(
+interface CheckRequest {
+  services: readonly ServiceConfig[];
+  decisions: readonly Decision[];
+  signal: AbortSignal;
+}
+
+interface OnePorts {
+  ask: Ask;
+  judge(service: ServiceConfig, images: readonly RunningImage[]): Promise<ImageVerdict[]>;
+}
+
+async function checkOne(
   { config, catalog }: Settings,
-  { service, performer, signal }: { service: ServiceConfig; performer: Performer; signal: AbortSignal },
-): Promise<RunningImage[] | string> {
-  const { name, type, host, config: own } = service;
-  if (host !== config.global.host) return `it runs on ${host}; ask there`;
-  if (catalog.find('service', type)?.actions['versions'] === undefined)
-    return `services of type ${type} do not tell what they run`;
-  const step = {
-    plugin: { kind: 'service' as const, name, type, config: own },
-    uses: [],
-    action: 'versions',
-    input: {},
-    key: `versions-${newId()}`,
-    timeoutMs: ANSWER_MS,
-    mayHaveRun: false,
-    voice: SILENT_VOICE,
-  };
+  service: ServiceConfig,
+  { ask, judge }: OnePorts,
+): Promise<ServiceUpdates> {
+  const { name, host, type, update } = service;
+  const unknown = { service: name, host, policy: update.policy, images: [] };
+  if (host !== config.global.host) return { ...unknown, problem: `it runs on ${host}; ask there` };
+  const can = (action: string) => catalog.find('service', type)?.actions[action] !== undefined;
   try {
-    const { images } = kind.actions.versions.output.parse(await performer.act(step, signal));
-    return images.length === 0 ? 'it runs nothing that comes from a registry' : images;
+    if (can('versions')) {
+      const { images } = kind.actions.versions.output.parse(await ask(service, 'versions', {}));
+      if (images.length === 0) return { ...unknown, problem: 'nothing of it runs' };
+      return { ...unknown, images: await judge(service, images), problem: null };
+    }
+    if (!can('checkUpdate')) return { ...unknown, problem: `services of type ${type} do not tell what they run` };
+    if (service.backup === null)
+      return { ...unknown, policy: null, problem: 'it has no backup section, which updates need' };
+    const found = kind.actions.checkUpdate.output.parse(await ask(service, 'checkUpdate', {}));
+    return { ...unknown, policy: null, images: [ownVerdict(service, found)], problem: null };
   } catch (error) {
-    signal.throwIfAborted();
-    return errorText(error);
+    return { ...unknown, policy: can('versions') ? update.policy : null, problem: errorText(error) };
   }
+}
+
+/** What a service says that tells by itself what is newer. */
+function ownVerdict({ type }: ServiceConfig, found: OutputOf<(typeof kind)['actions']['checkUpdate']>): ImageVerdict {
+  const { available, from, to, summary } = found;
+  return {
+    name: type,
+    reference: from,
+    current: { tag: from, digest: null },
+    kind: available ? 'available' : 'up_to_date',
+    to: available ? { tag: to, digest: null, createdAt: null, level: null } : null,
+    why: summary,
+    readyAt: null,
+    reason: null,
+  };
+}
+
+const ANSWER_MS = 30_000;
+
+type Ask = (service: ServiceConfig, action: 'versions' | 'checkUpdate', input: JsonObject) => Promise<JsonObject>;
+
+function createAsk(performer: Performer, signal: AbortSignal): Ask {
+  return async ({ name, type, config }, action, input) =>
+    performer.act(
+      {
+        plugin: { kind: 'service', name, type, config },
+        uses: [],
+        action,
+        input,
+        key: `${action}-${newId()}`,
+        timeoutMs: ANSWER_MS,
+        mayHaveRun: false,
+        voice: SILENT_VOICE,
+      },
+      signal,
+    );
 }

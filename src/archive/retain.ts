@@ -15,8 +15,8 @@ export async function retain(tools: Tools, input: ArchiveInput<'retain'>): Promi
   const removed: string[] = [];
   // The oldest first: when this is cut short, what is left is the more useful part.
   for (const { set } of decisions.filter(({ keep }) => !keep).toReversed()) {
-    tools.signal.throwIfAborted();
     faultPoint('retain.middle');
+    tools.signal.throwIfAborted();
     await place.remove({ service, set: set.id });
     removed.push(set.id);
   }

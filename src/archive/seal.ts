@@ -32,6 +32,7 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     }
     await removeWorkFiles(place.partial);
     faultPoint('seal.before-rename');
+    tools.signal.throwIfAborted();
     await renameDurably(place.partial, place.sealed);
   }
   const { counts, parts, finishedAt, purpose } = await readHeader(place.sealed);

@@ -2,12 +2,12 @@
 import { decide } from '#engine/decide.ts';
 import { endingOf } from '#engine/ending.ts';
 import { fillInput } from '#engine/input.ts';
-import type { Acceptance, AdmissionLimits, Children, Journal, Transport } from '#engine/ports.ts';
+import type { Acceptance, AdmissionLimits, Children, Ending, Journal, Transport } from '#engine/ports.ts';
 import type { Dispatch, Run, RunStatus, StepRole, TerminalStatus } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
+import { allSteps, openSteps } from '#engine/steps.ts';
 import { faultPoint } from '#kernel/fault.ts';
-import type { PlanNode, PlannedStep, UndoStep } from '#sdk/plan.ts';
-import { planSteps, undoSteps } from '#sdk/plan.ts';
+import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
 
 export interface EnginePorts {
   journal: Journal;
@@ -55,7 +55,11 @@ export function createEngine(ports: EnginePorts): Engine {
   const advance: Engine['advance'] = async (id) => {
     const outcome = await oneAtATime(id, async () => {
       const begin = recordAndDecide(ports, id, await transport.children(id));
-      if (typeof begin === 'string') return begin;
+      if (!Array.isArray(begin)) {
+        // Not before it is written: what was told of a transaction that failed would be told a second time.
+        if (begin.news !== null) tellStatus(ports, id, begin.status, begin.news.reason);
+        return begin.status;
+      }
       faultPoint('intend.after');
       // Who forgot the step has forgotten the cancel too.
       if (begin.some(({ run, mayHaveRun }) => mayHaveRun && run.cancelRequested)) await transport.cancel(id, []);
@@ -101,7 +105,8 @@ export function createEngine(ports: EnginePorts): Engine {
       journal.requestCancel(id);
       journal.tellStory(id, because);
       if (run.status === 'queued') {
-        finish(ports, run, { status: 'cancelled', because: null });
+        const news = finish(ports, run, { status: 'cancelled', because: null });
+        if (news !== null) tellStatus(ports, id, news.status, news.reason);
         return;
       }
       const forward = openSteps(run).filter(({ role }) => role === 'forward');
@@ -171,20 +176,25 @@ interface Sending {
   mayHaveRun: boolean;
 }
 
-/** One transaction: results in, decision, intention or end out. Nothing is sent before it is written. */
-function recordAndDecide(ports: EnginePorts, id: string, children: Children): Sending[] | TerminalStatus {
+/** A run that is at its end; `news` when it has just come to it. */
+interface Ended {
+  status: TerminalStatus;
+  news: Ending | null;
+}
+
+/** One transaction: results in, decision, intention or end out. Nothing is sent or told before it is written. */
+function recordAndDecide(ports: EnginePorts, id: string, children: Children): Sending[] | Ended {
   return ports.journal.atomically(() => {
     const known = ports.journal.run(id);
     // A root job whose run the journal does not know was made by nobody whom we answer to.
-    if (known === undefined) return 'failed';
-    if (isTerminal(known.status)) return known.status;
+    if (known === undefined) return { status: 'failed', news: null };
+    if (isTerminal(known.status)) return { status: known.status, news: null };
     const lost = recordResults(ports, known, children);
     const run = ports.journal.run(id) ?? known;
     const decision = decide(run.plan.root, run.states, run.cancelRequested);
     if (decision.type === 'end') {
       faultPoint('finish.before');
-      finish(ports, run, decision);
-      return decision.status;
+      return { status: decision.status, news: finish(ports, run, decision) };
     }
     faultPoint('intend.before');
     ports.journal.intend(id, decision.begin);
@@ -237,36 +247,6 @@ async function giveUpSteps(
   }
 }
 
-/** Every step that can have a state: forward, `finally` and undo. */
-function allSteps(root: PlanNode): Dispatch[] {
-  const tidying = new Set(finallySteps(root));
-  return [
-    ...planSteps(root).map((step) => ({ step, role: tidying.has(step) ? ('finally' as const) : ('forward' as const) })),
-    ...undoSteps(root).map((step) => ({ step, role: 'undo' as const })),
-  ];
-}
-
-function finallySteps(node: PlanNode): PlannedStep[] {
-  switch (node.type) {
-    case 'step':
-      return [];
-    case 'sequence':
-    case 'parallel':
-      return node.nodes.flatMap(finallySteps);
-    case 'guard':
-      return [...finallySteps(node.body), ...node.finally];
-    case 'reversible':
-      return finallySteps(node.body);
-  }
-}
-
-function openSteps(run: Run): Dispatch[] {
-  return allSteps(run.plan.root).filter(({ step }) => {
-    const status = run.states.get(step.key)?.status;
-    return status === 'dispatched' || status === 'running';
-  });
-}
-
 async function send(ports: EnginePorts, run: Run, { step, role }: Dispatch, mayHaveRun: boolean): Promise<void> {
   faultPoint(role === 'undo' ? 'undo.before' : 'send.before');
   await ports.transport.send({
@@ -279,9 +259,10 @@ async function send(ports: EnginePorts, run: Run, { step, role }: Dispatch, mayH
   faultPoint('send.after');
 }
 
-function finish(ports: EnginePorts, run: Run, end: { status: TerminalStatus; because: string | null }): void {
+/** @returns how the run has just ended; null when it had ended before. */
+function finish(ports: EnginePorts, run: Run, end: { status: TerminalStatus; because: string | null }): Ending | null {
   const ending = endingOf(run, end);
-  if (ports.journal.finish(run.id, ending)) tellStatus(ports, run.id, ending.status, ending.reason);
+  return ports.journal.finish(run.id, ending) ? ending : null;
 }
 
 /** What such a run has changed nobody can tell from here, and nobody can put back. */

@@ -19,6 +19,7 @@ export interface Scene {
   scratch: Scratch;
   key: string;
   uses: readonly PluginRef[];
+  fence?: (() => void) | undefined;
 }
 
 /** An action that exists, of a plugin that is installed. */
@@ -80,10 +81,10 @@ function probeOf({ probes = {} }: Plugin, action: string): AskPlugin | undefined
 }
 
 function toolsFor(scene: Scene, { plugin, ref }: Target): Tools {
-  const { ports, voice, signal, scratch, key } = scene;
+  const { ports, voice, signal, scratch, key, fence } = scene;
   const config = instanceConfig(plugin, ref);
   const use: Tools['use'] = (kind, name) => boundActions<typeof kind.actions>(scene, kind.name, name);
-  return createTools({ config, name: ref.name, stepKey: key, signal, scratch, use }, ports, voice);
+  return createTools({ config, name: ref.name, stepKey: key, signal, fence, scratch, use }, ports, voice);
 }
 
 function boundActions<A extends Actions>(scene: Scene, kind: KindName, name: string): BoundActions<A> {

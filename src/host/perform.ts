@@ -25,6 +25,8 @@ export interface ActionStep {
   /** Whether an earlier execution began and its outcome is not known. */
   mayHaveRun: boolean;
   voice: StepVoice;
+  /** Fires the step's signal when its worker may have lost it: asked at each change. Default: nobody can lose it. */
+  fence?: (() => void) | undefined;
 }
 
 /** Enough for an action's commands to be ended: their group gets SIGTERM, and SIGKILL soon after. */

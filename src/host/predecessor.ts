@@ -24,15 +24,18 @@ export async function isGone(identity: string): Promise<boolean> {
  * Kills the process behind an identity, and waits until the commands that it had started are killed too. A worker that
  * froze and lost its step to us would go on where it stood when it thaws; one that died may have left commands that its
  * reaper is just ending. A process of another machine or namespace is out of reach: its lock watch must stop it.
+ * @returns whether the process and its commands are surely gone.
  */
-export async function endPredecessor(identity: string): Promise<void> {
+export async function endPredecessor(identity: string): Promise<boolean> {
   const place = await placeOf(identity);
-  if (place === undefined || place.pid === process.pid) return;
+  if (place === undefined) return false;
+  if (place.pid === process.pid) return true;
   const { pid, born } = place;
   if ((await birthOf(pid)) === born) process.kill(pid, 'SIGKILL');
-  await until(async () => ((await birthOf(pid)) === born || (await reaperLives(pid)) ? undefined : true), {
+  const gone = await until(async () => ((await birthOf(pid)) === born || (await reaperLives(pid)) ? undefined : true), {
     timeoutMs: GONE_MS,
   });
+  return gone === true;
 }
 
 /** The process on this machine that an identity means, if it means one of this machine. */

@@ -12,30 +12,38 @@ export interface Execution {
   name: string;
   stepKey: string;
   signal: AbortSignal;
+  fence?: (() => void) | undefined;
   scratch: Scratch;
   use: Tools['use'];
 }
 
 export function createTools(execution: Execution, ports: HostPorts, voice: StepVoice): Tools {
-  const { config, name, stepKey, signal, use } = execution;
+  const { config, name, stepKey, use } = execution;
   const { masker, processes, host, stateDir } = ports;
   const log = maskedLog(voice.log, masker);
-  const caller: Caller = { signal, log, mask: (text) => masker.text(text) };
+  // Who looks at the signal wants to know whether to go on: now, not as of the last time that the watch looked.
+  const signal = (): AbortSignal => {
+    execution.fence?.();
+    return execution.signal;
+  };
+  const caller = (): Caller => ({ signal: signal(), log, mask: (text) => masker.text(text) });
   let scratch: Promise<string> | undefined;
   return {
     config,
     name,
     host,
     stepKey,
-    signal,
+    get signal() {
+      return signal();
+    },
     log,
     stateDir,
     use,
     now: () => ports.now(),
     progress: (progress) => voice.progress(masker.value(progress)),
-    exec: async (argv, options = {}) => processes.exec(argv, options, caller),
-    spawn: (argv, options = {}) => processes.spawn(argv, options, caller),
-    fetch: fetchUntil(signal),
+    exec: async (argv, options = {}) => processes.exec(argv, options, caller()),
+    spawn: (argv, options = {}) => processes.spawn(argv, options, caller()),
+    fetch: async (input, init) => fetchUntil(signal())(input, init),
     scratch: async () => (scratch ??= execution.scratch.make()),
     secret: async (ref) => {
       const value = await ports.secret(ref);

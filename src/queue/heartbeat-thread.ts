@@ -1,42 +1,52 @@
 /** The thread behind `heartbeat.ts`: renews locks and presence while the main thread may be busy for a minute. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { AutopilotError } from '#kernel/errors.ts';
+import { pause } from '#kernel/wait.ts';
 import { connectRedis } from '#queue/connection.ts';
-import type { HeartbeatOrder, HeartbeatPlan, HeartbeatReport } from '#queue/heartbeat.ts';
+import type { HeartbeatOrder, HeartbeatReport, HeartbeatWork } from '#queue/heartbeat.ts';
+import type { Lease } from '#queue/lease.ts';
+import { instant, isOurs, renewLease, renewLock } from '#queue/lease.ts';
 import { ageOfMemory } from '#queue/memory.ts';
-import { heardKey } from '#queue/names.ts';
-import { GIVE_UP_MS, HOLDER_MEMORY_S, LOCK_MS, OBEY_MS, PRESENCE_MS } from '#queue/timing.ts';
+import { LOCK_MS, OBEY_MS, PRESENCE_MS, WATCH_MS } from '#queue/timing.ts';
 
 /** Four chances before a lock runs out. */
 const BEAT_MS = LOCK_MS / 4;
 
-/** Renews the lock, takes the job off BullMQ's list of suspects, and notes the time, if the lock is still ours. */
-const RENEW = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('SREM', KEYS[2], ARGV[3])
-redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[5])
-return 1`;
+/** Far more than a worker takes while a lock runs out. */
+const KNOWN = 5_000;
 
 interface Held {
   number: number;
   token: string;
-  renewedAt: number;
+  lease: Lease;
 }
 
 const main = port();
-const plan = workerData as HeartbeatPlan;
+const plan = workerData as HeartbeatWork;
 const redis = connectRedis(plan.address, 'worker');
 const held = new Map<string, Held>();
+/** `JOB TOKEN` of what the main thread has taken lately: what it let go of is not kept alive behind its back. */
+const known = new Set<string>();
+/** Holds that began so late that Redis is asked first whether they are still ours. */
+const doubtful = new Set<number>();
 
 main.on('message', (order: HeartbeatOrder) => {
-  if ('hold' in order) held.set(order.hold, { ...order, renewedAt: Date.now() });
+  if ('hold' in order) hold(order);
   else if ('release' in order) release(order.release, order.number);
   else stop();
 });
 const beat = setInterval(() => void beatOnce(), BEAT_MS);
-const clock = setInterval(watchClock, BEAT_MS / 5);
+const clock = setInterval(watchClock, WATCH_MS);
 void beatOnce();
+
+function hold(order: Extract<HeartbeatOrder, { hold: string }>): void {
+  held.set(order.hold, order);
+  known.add(`${order.hold} ${order.token}`);
+  for (const oldest of known) if (known.size > KNOWN) known.delete(oldest);
+  if (isOurs(order.lease)) return;
+  doubtful.add(order.number);
+  void Promise.race([renew(order.hold, order), pause(OBEY_MS)]).finally(() => doubtful.delete(order.number));
+}
 
 /** The same job may be held again already. */
 function release(job: string, number: number): void {
@@ -47,20 +57,29 @@ async function beatOnce(): Promise<void> {
   await redis.set(plan.presence, String(process.pid), 'PX', PRESENCE_MS).catch(() => undefined);
   await ageOfMemory(redis).catch(() => undefined);
   await Promise.all([...held].map(([job, lock]) => renew(job, lock)));
+  await renewUntaken().catch(() => undefined);
 }
 
 async function renew(job: string, lock: Held): Promise<void> {
-  const keys = [`${plan.queueKey}:${job}:lock`, `${plan.queueKey}:stalled`, heardKey(job)] as const;
-  const asked = Date.now();
-  const words = [lock.token, LOCK_MS, job, asked, HOLDER_MEMORY_S] as const;
-  const answer = await redis.eval(RENEW, keys.length, ...keys, ...words).catch(() => undefined);
-  if (answer === 1) lock.renewedAt = asked;
-  else if (answer === 0 && held.get(job) === lock) lose(job);
+  const asked = instant();
+  const ours = await renewLock(redis, plan.queueKey, { job, token: lock.token });
+  if (ours === true) renewLease(lock.lease, asked);
+  else if (ours === false && held.get(job) === lock) lose(job);
+}
+
+/** Jobs that Redis gave to this worker while its main thread stands still: it takes them up when it moves again. */
+async function renewUntaken(): Promise<void> {
+  const active = await redis.lrange(`${plan.queueKey}:active`, 0, -1);
+  for (const job of active) {
+    const token = held.has(job) ? null : await redis.get(`${plan.queueKey}:${job}:lock`);
+    if (token?.startsWith(plan.ourTokens) !== true || known.has(`${job} ${token}`)) continue;
+    await renewLock(redis, plan.queueKey, { job, token });
+  }
 }
 
 /** While Redis is away no answer comes at all, so the clock itself is watched. */
 function watchClock(): void {
-  for (const [job, { renewedAt }] of held) if (Date.now() - renewedAt > GIVE_UP_MS) lose(job);
+  for (const [job, { lease, number }] of held) if (!isOurs(lease) && !doubtful.has(number)) lose(job);
 }
 
 /**

@@ -2,6 +2,8 @@
 import { Worker as Thread } from 'node:worker_threads';
 import type { Job, Worker } from 'bullmq';
 import type { RedisAddress } from '#queue/connection.ts';
+import type { Lease } from '#queue/lease.ts';
+import { newLease } from '#queue/lease.ts';
 
 /** What the thread is started with. */
 export interface HeartbeatPlan {
@@ -12,9 +14,12 @@ export interface HeartbeatPlan {
   presence: string;
 }
 
+/** What the thread is told besides: how the locks of this worker begin. */
+export type HeartbeatWork = HeartbeatPlan & { ourTokens: string };
+
 /** What the main thread tells the thread. */
 export type HeartbeatOrder =
-  | { hold: string; number: number; token: string }
+  | { hold: string; number: number; token: string; lease: Lease }
   | { release: string; number: number }
   | { stop: true };
 
@@ -27,16 +32,22 @@ export interface HeartbeatReport {
 /** Small: the thread holds a connection and a short list. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 
+/** A job that this worker was given. The queue may give it the same job again, even under the same token. */
+export interface Hold {
+  number: number;
+  lease: Lease;
+}
+
 export interface Heartbeat extends AsyncDisposable {
-  /** The number of the hold on a job that this worker was given last. */
-  numberOf(job: string): number | undefined;
+  /** The hold on a job that this worker was given last. */
+  holdOn(job: string): Hold | undefined;
   /** Lets the lock of a hold run out. Completed and failed jobs are released by themselves. */
-  release(job: string, number: number | undefined): void;
+  release(job: string, hold: Hold | undefined): void;
 }
 
 export async function startHeartbeat(worker: Worker, plan: HeartbeatPlan): Promise<Heartbeat> {
   const thread = new Thread(new URL('heartbeat-thread.ts', import.meta.url), {
-    workerData: plan,
+    workerData: { ...plan, ourTokens: `${worker.id}:` } satisfies HeartbeatWork,
     resourceLimits: LIMITS,
   });
   thread.on('message', ({ lost, answered }: HeartbeatReport) => {
@@ -44,23 +55,24 @@ export async function startHeartbeat(worker: Worker, plan: HeartbeatPlan): Promi
     worker.cancelJob(lost, 'lock lost');
   });
   const tell = (order: HeartbeatOrder) => thread.postMessage(order);
-  // A job may be given to the same worker twice, even under the same token: holds are told apart by their numbers.
-  const numbers = new Map<string, number>();
+  const holds = new Map<string, Hold>();
   let last = 0;
-  const release: Heartbeat['release'] = (job, number) => {
-    if (number === undefined || numbers.get(job) !== number) return;
-    numbers.delete(job);
-    tell({ release: job, number });
+  const release: Heartbeat['release'] = (job, hold) => {
+    if (hold === undefined || holds.get(job)?.number !== hold.number) return;
+    holds.delete(job);
+    tell({ release: job, number: hold.number });
   };
-  const ended = (job: Job | undefined) => release(job?.id ?? '', numbers.get(job?.id ?? ''));
+  const ended = (job: Job | undefined) => release(job?.id ?? '', holds.get(job?.id ?? ''));
   worker.on('active', (job) => {
-    numbers.set(job.id ?? '', ++last);
-    tell({ hold: job.id ?? '', number: last, token: job.token ?? '' });
+    // Not as of now: this thread may have stood still since it asked for the job.
+    const hold = { number: ++last, lease: newLease(job.processedOn ?? Date.now()) };
+    holds.set(job.id ?? '', hold);
+    tell({ hold: job.id ?? '', token: job.token ?? '', ...hold });
   });
   worker.on('completed', ended);
   worker.on('failed', ended);
   return {
-    numberOf: (job) => numbers.get(job),
+    holdOn: (job) => holds.get(job),
     release,
     async [Symbol.asyncDispose]() {
       const ended = new Promise((resolve) => thread.once('exit', resolve));

@@ -1,5 +1,6 @@
 /** Gives back at once what a dead process held in a queue, instead of waiting until its locks have run out. */
 import type { Redis } from 'ioredis';
+import { isStopped } from '#queue/handover.ts';
 import { holderKey, PREFIX } from '#queue/names.ts';
 
 /**
@@ -13,7 +14,7 @@ redis.call('SADD', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3])
 return 1`;
 
-/** Releases the steps of a queue whose holder is known to be gone. */
+/** Releases the steps of a queue whose holder is known to be gone, or let go of them when it was stopped. */
 export async function releaseStepsOfTheDead(
   redis: Redis,
   queue: string,
@@ -21,7 +22,8 @@ export async function releaseStepsOfTheDead(
 ): Promise<void> {
   for (const job of await activeJobs(redis, queue)) {
     const holder = await redis.get(holderKey(job));
-    if (holder !== null && (await isGone(holder))) await release(redis, queue, { job, holder });
+    if (holder === null) continue;
+    if (isStopped(holder) || (await isGone(holder))) await release(redis, queue, { job, holder });
   }
 }
 

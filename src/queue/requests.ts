@@ -72,14 +72,18 @@ export interface Asker extends AsyncDisposable {
 export async function openAsker(redis: Redis): Promise<Asker> {
   const queue = new Queue(REQUESTS_QUEUE, { connection: redis, prefix: PREFIX });
   queue.on('error', () => undefined);
-  const events = new QueueEvents(REQUESTS_QUEUE, {
-    connection: redis.duplicate({ maxRetriesPerRequest: null }),
-    prefix: PREFIX,
-  });
+  let closing = false;
+  // BullMQ works on copies of this connection, which it does not always close: none of them outlives us.
+  const line = redis.duplicate({ maxRetriesPerRequest: null });
+  line.options.retryStrategy = (times) => (closing ? null : Math.min(100 * times, 2_000));
+  line.on('error', () => undefined);
+  const events = new QueueEvents(REQUESTS_QUEUE, { connection: line, prefix: PREFIX });
   events.on('error', () => undefined);
   const close = async (): Promise<void> => {
     // BullMQ would wait for an answer that a dead server never gives.
+    closing = true;
     await Promise.race([Promise.allSettled([events.close(), queue.close()]), pause(CLOSE_MS)]);
+    line.disconnect();
   };
   try {
     await whileConnected(redis, events.waitUntilReady());

@@ -1,7 +1,6 @@
 /** Works the queue of one kind of worker on one host: performs steps, reports them, and stops when it lost the right to. */
 import type { Job } from 'bullmq';
 import { DelayedError, UnrecoverableError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import type { StepMessage, StepResult } from '#engine/ports.ts';
 import type { StepStatus } from '#engine/run.ts';
 import type { ErrorCode } from '#kernel/errors.ts';
@@ -13,42 +12,40 @@ import type { CancelWatch } from '#queue/cancel-watch.ts';
 import type { RedisAddress } from '#queue/connection.ts';
 import { encodeError } from '#queue/errors.ts';
 import { publishEvent } from '#queue/events.ts';
-import type { Heartbeat } from '#queue/heartbeat.ts';
+import { endIfDeaf, fenceOf } from '#queue/fence.ts';
+import type { HandoverPorts, SentStep } from '#queue/handover.ts';
+import { mayHaveRun, noteHolder, noteStopped, takeOver } from '#queue/handover.ts';
+import type { Heartbeat, Hold } from '#queue/heartbeat.ts';
 import { startHeartbeat } from '#queue/heartbeat.ts';
-import { ageOfMemory } from '#queue/memory.ts';
+import type { Lease } from '#queue/lease.ts';
+import { instant, isOurs, renewLease, renewLock } from '#queue/lease.ts';
 import type { WorkerKind } from '#queue/names.ts';
-import { heardKey, holderKey, PREFIX, PROTOCOL, presenceKey, stepQueueName } from '#queue/names.ts';
+import { PREFIX, PROTOCOL, presenceKey, stepQueueName } from '#queue/names.ts';
 import { releaseStepsOfTheDead } from '#queue/orphans.ts';
 import { agreeWithController } from '#queue/presence.ts';
-import { DEAF_MS, FORGOTTEN_MS, HOLDER_MEMORY_S, LOCK_MS, STALLED_CHECK_MS } from '#queue/timing.ts';
+import { DEAF_MS, LOCK_MS, LOST_DEAF_MS, OBEY_MS, STALLED_CHECK_MS } from '#queue/timing.ts';
 import type { Log, Progress } from '#sdk/tools.ts';
-
-/** A step as it lies in the queue. */
-type SentStep = StepMessage & { protocol: number };
 
 export interface StepContext {
   signal: AbortSignal;
+  /**
+   * Fires the signal when the step may be somebody else's by now. To be asked at each change: who stood still longer
+   * than a lock lives must not go on where he stood, not even until his watch has noticed.
+   */
+  fence(): void;
   log: Log;
   progress(progress: Progress): void;
 }
 
-export interface StepWorkerPorts {
-  redis: Redis;
+export interface StepWorkerPorts extends HandoverPorts {
   /** For the heartbeat's own connection. */
   address: RedisAddress;
   kind: WorkerKind;
-  host: string;
   concurrency: number;
   cancels: CancelWatch;
   log: Log;
   /** Performs the step. What it returns, logs and throws holds no secret: all of it goes through Redis. */
   perform(message: StepMessage, context: StepContext): Promise<JsonObject>;
-  /** This process, so that a replacement can tell it from others. */
-  identity: string;
-  /** Ends another process that may still be at a step which was given to us. */
-  endPredecessor(identity: string): Promise<void>;
-  /** Whether a process is known to have ended. */
-  isGone(identity: string): Promise<boolean>;
   /** Ends this process: a step goes on although it must not, and nothing else stops it. */
   abandon(): void;
   /** Fires when this process is being stopped for good: what is cut short then is left to the next worker. */
@@ -128,11 +125,11 @@ interface Turn {
 /** The queue may give a lost step to the very worker that lost it: then its first execution must end before the second. */
 async function takeTurn(desk: Desk, turn: Turn): Promise<StepResult> {
   const id = turn.job.id ?? '';
-  const hold = desk.heartbeat?.numberOf(id);
+  const hold = desk.heartbeat?.holdOn(id);
   const before = desk.executions.get(id) ?? Promise.resolve();
   const mine = before.then(
-    () => performStep(desk, turn),
-    () => performStep(desk, turn),
+    () => performStep(desk, turn, hold),
+    () => performStep(desk, turn, hold),
   );
   desk.executions.set(id, mine);
   try {
@@ -149,34 +146,44 @@ async function takeTurn(desk: Desk, turn: Turn): Promise<StepResult> {
   }
 }
 
-async function performStep({ ports }: Desk, { job, lost }: Turn): Promise<StepResult> {
+async function performStep({ ports }: Desk, { job, lost }: Turn, hold: Hold | undefined): Promise<StepResult> {
   // The controller was exchanged while we ran: whoever starts us again may start the new version.
   if (job.data.protocol !== PROTOCOL) ports.abandon();
+  if (hold === undefined || !(await stillOurs(ports, job, hold.lease))) throw new DelayedError();
   const message = job.data;
   const startedAt = new Date().toISOString();
+  const noted = noteHolder(ports, job);
   using cancel = ports.cancels.watch(message);
   const tell = teller(ports, job);
   tell.step('running', null);
   faultPoint('step.before');
-  const signal = AbortSignal.any([lost, cancel.signal]);
-  using _deaf = endIfDeaf(signal, ports.abandon);
+  const fenced = fenceOf(hold.lease, lost);
+  const signal = AbortSignal.any([fenced.signal, cancel.signal, ports.stopping]);
+  using _deaf = endIfDeaf(cancel.signal, DEAF_MS, ports.abandon);
+  using _lost = endIfDeaf(fenced.signal, LOST_DEAF_MS, ports.abandon);
   try {
-    lost.throwIfAborted();
-    const story = await takeOver(ports, job);
+    fenced.fence();
+    signal.throwIfAborted();
+    const story = mayHaveRun(job) ? await takeOver(ports, job, await noted) : null;
     if (story !== null) tell.step('running', story);
     // A step that a cancel cut short is not begun once more only to be cut short again.
     if (mayHaveRun(job)) await cancel.asked;
+    fenced.fence();
     signal.throwIfAborted();
     const output = await ports.perform(
       { ...message, mayHaveRun: mayHaveRun(job) },
-      { signal, log: tell.log, progress: tell.progress },
+      { signal, fence: fenced.fence, log: tell.log, progress: tell.progress },
     );
     faultPoint('step.effect');
     const attempts = job.attemptsMade + 1;
     return { status: 'succeeded', attempts, startedAt, finishedAt: new Date().toISOString(), output };
   } catch (error) {
     // Not a failure of the step: its lock runs out, and the next worker takes it up.
-    if (ports.stopping.aborted || lost.aborted) throw new DelayedError();
+    if (fenced.signal.aborted) throw new DelayedError();
+    if (ports.stopping.aborted) {
+      await noteStopped(ports, job);
+      throw new DelayedError();
+    }
     const told = cancel.signal.aborted ? cancelled(error) : error;
     const text = encodeError(told);
     const final = isFinal(told, message.role) || job.attemptsMade + 1 >= (job.opts.attempts ?? 1);
@@ -186,58 +193,15 @@ async function performStep({ ports }: Desk, { job, lost }: Turn): Promise<StepRe
   }
 }
 
-/** A second start of the same job means that an earlier one was cut short somewhere in its middle. */
-function mayHaveRun(job: Job<SentStep>): boolean {
-  return job.data.mayHaveRun || job.attemptsStarted > job.attemptsMade + 1;
-}
-
-/** A plugin that ignores its signal would go on beside its replacement, or beside what puts its work back. */
-function endIfDeaf(signal: AbortSignal, abandon: () => void): Disposable {
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = () => {
-    timer = setTimeout(abandon, DEAF_MS);
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return {
-    [Symbol.dispose]() {
-      signal.removeEventListener('abort', onAbort);
-      clearTimeout(timer);
-    },
-  };
-}
-
-/**
- * Writes down who has the step now; if somebody may have had it before, makes sure that he has let go of it.
- * @returns what became of him, for the run's story.
- */
-async function takeOver(ports: StepWorkerPorts, job: Job<SentStep>): Promise<string | null> {
-  const key = holderKey(job.id ?? '');
-  const noted = ports.redis.set(key, ports.identity, 'EX', HOLDER_MEMORY_S, 'GET').catch(() => null);
-  // The usual case does not wait for Redis: there is nobody to be sent away.
-  if (!mayHaveRun(job)) return null;
-  const previous = await noted;
-  const { key: step } = job.data.step;
-  const tellOf = async (what: string) => {
-    const heard = await ports.redis.get(heardKey(job.id ?? ''));
-    const lately = heard === null ? '' : ` (last heard of at ${clock(Number(heard))})`;
-    return `worker ${ports.host} ${what} in step ${step}${lately}; resumed at ${clock(Date.now())} on attempt ${Math.max(2, job.attemptsStarted)}`;
-  };
-  if (previous === ports.identity) return tellOf('lost touch with Redis');
-  if (previous !== null) {
-    const died = await ports.isGone(previous);
-    await ports.endPredecessor(previous);
-    return tellOf(died ? 'died' : 'did not answer any more and was ended');
-  }
-  if (!job.data.mayHaveRun) return tellOf('died at the beginning');
-  // Redis lost its memory while somebody may have had the step: he has let go when he must have missed his lock.
-  await pause(Math.max(0, FORGOTTEN_MS - (await ageOfMemory(ports.redis))));
-  return null;
-}
-
-/** The time of day, as the clock on the wall of that host shows it. */
-function clock(at: number): string {
-  return new Date(at).toTimeString().slice(0, 8);
+/** A worker that stood still after it had asked for the job may have lost it before it ever saw it. */
+async function stillOurs(ports: StepWorkerPorts, job: Job<SentStep>, lease: Lease): Promise<boolean> {
+  if (isOurs(lease)) return true;
+  const asked = instant();
+  const queueKey = `${PREFIX}:${stepQueueName(ports.kind, ports.host)}`;
+  const renewed = renewLock(ports.redis, queueKey, { job: job.id ?? '', token: job.token ?? '' });
+  const ours = await Promise.race([renewed, pause(OBEY_MS)]);
+  if (ours === true) renewLease(lease, asked);
+  return ours === true;
 }
 
 function cancelled(cause: unknown): AutopilotError {

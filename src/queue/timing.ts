@@ -4,16 +4,28 @@
 export const LOCK_MS = 6_000;
 
 /** A lock that could not be renewed for this long is given up before Redis gives it to somebody else. */
-export const GIVE_UP_MS = LOCK_MS * 0.8;
+export const GIVE_UP_MS = LOCK_MS * 0.75;
+
+/** How often the age of the locks is looked at. */
+export const WATCH_MS = LOCK_MS / 20;
 
 /** How long the main thread may take to hear of a lost lock before the whole process is ended for it. */
 export const OBEY_MS = 1_000;
 
-/** How long a step may take to end after it was told to. Commands are killed two seconds after they were asked. */
+/** How long a cancelled step may take to end. Commands are killed two seconds after they were asked. */
 export const DEAF_MS = 6_000;
 
-/** After a loss of Redis' memory: by then whoever held a step has noticed, and let go of it. */
-export const FORGOTTEN_MS = GIVE_UP_MS + OBEY_MS;
+/** The same for a step whose lock is lost: its replacement waits. */
+export const LOST_DEAF_MS = 3_000;
+
+/**
+ * Whoever held a step, and could not renew its lock from some instant on, is at an end this long after it: the lock was
+ * given up, the step was told to stop, and its commands, or its whole process, were killed.
+ */
+export const FORGOTTEN_MS = GIVE_UP_MS + WATCH_MS + LOST_DEAF_MS + 500;
+
+/** How long a replacement that cannot look after its predecessor itself waits: the lock has run out by then. */
+export const OUT_OF_REACH_MS = FORGOTTEN_MS - LOCK_MS;
 
 /** How often a queue is searched for steps whose worker died. */
 export const STALLED_CHECK_MS = 1_500;

@@ -75,8 +75,11 @@ export interface Tools<C = unknown> {
   host: string;
   /** Stable over retries and over a second execution after a crash. */
   stepKey: string;
-  /** Aborted on cancel, on the time limit, and when the worker lost the right to run this step. */
-  signal: AbortSignal;
+  /**
+   * Aborted on cancel, on the time limit, and when the worker lost the right to run this step. Each look at it asks
+   * anew: `tools.signal.throwIfAborted()` belongs right before a change that is made without `exec` and `fetch`.
+   */
+  readonly signal: AbortSignal;
   log: Log;
   /** Where this process may keep its own files (backup staging and the like). */
   stateDir: string;

@@ -4,6 +4,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RemoteController } from '#engine/requests.ts';
 import { isTerminal } from '#engine/run.ts';
+import type { FaultPoint } from '#kernel/fault.ts';
 import { PASSAGES_FILE } from '#kernel/fault.ts';
 import { derivedId, newId } from '#kernel/ids.ts';
 import { pause, until } from '#kernel/wait.ts';
@@ -28,7 +29,15 @@ export interface Outcome extends Case {
   ms: number;
 }
 
+/** What a run passes when nobody is killed. */
+export interface Undisturbed {
+  scenario: string;
+  steps: number;
+  points: FaultPoint[];
+}
+
 export interface Certificate {
+  undisturbed: Undisturbed[];
   outcomes: Outcome[];
   /** Processes that were there when everything was stopped. */
   leaked: string[];
@@ -60,7 +69,8 @@ export async function certify(wish: CertifyWish): Promise<Certificate> {
     const benches = labs.map((lab) => ({ lab, services: [...lab.services] }));
     const [first] = benches;
     if (first === undefined) throw new Error('no homelab was asked for');
-    const cases = (await listCases(first, wish.scenarios)).filter((_, index) => index % wish.every === 0);
+    const listed = await listCases(first, wish.scenarios);
+    const cases = listed.filter((_, index) => index % wish.every === 0);
     wish.tell(`${cases.length} cases`);
     const outcomes: Outcome[] = [];
     const work = async (bench: Bench): Promise<void> => {
@@ -72,7 +82,7 @@ export async function certify(wish: CertifyWish): Promise<Certificate> {
       }
     };
     await Promise.all(benches.map(work));
-    return { outcomes, leaked, seconds: Math.round((Date.now() - begun) / 1000) };
+    return { undisturbed: undisturbedOf(listed), outcomes, leaked, seconds: Math.round((Date.now() - begun) / 1000) };
   } finally {
     for (const lab of labs) {
       await lab.stop();
@@ -80,6 +90,15 @@ export async function certify(wish: CertifyWish): Promise<Certificate> {
       await lab[Symbol.asyncDispose]();
     }
   }
+}
+
+function undisturbedOf(listed: readonly Case[]): Undisturbed[] {
+  const ours = listed.filter(({ victim }) => victim === 'service');
+  return [...Map.groupBy(ours, ({ scenario }) => scenario.name)].map(([scenario, cases]) => ({
+    scenario,
+    steps: cases.filter(({ passage }) => passage.point === 'step.effect').length,
+    points: [...new Set(cases.map(({ passage }) => passage.point))],
+  }));
 }
 
 export function describe({ scenario, passage, victim }: Case): string {

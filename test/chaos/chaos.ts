@@ -8,7 +8,7 @@ import { managedSocket } from '#queue/managed-redis.ts';
 import { mountSmallDisk } from '#test/chaos/disk.ts';
 import type { Arena } from '#test/chaos/faults.ts';
 import type { Finding, Recovery } from '#test/chaos/judge.ts';
-import { announcedEnds, judgeService, recoveries } from '#test/chaos/judge.ts';
+import { announcedEnds, falseDeaths, isAlone, judgeService, recoveries } from '#test/chaos/judge.ts';
 import type { Lab } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
 import { seeded } from '#test/chaos/random.ts';
@@ -33,6 +33,13 @@ export interface ChaosWish {
   tell(line: string): void;
 }
 
+interface Spread {
+  p50: number;
+  p99: number;
+  max: number;
+  count: number;
+}
+
 export interface ChaosResult {
   seed: number;
   runs: number;
@@ -52,12 +59,18 @@ export interface ChaosResult {
   orphanProcesses: number;
   wrongWorld: number;
   doubleEffects: number;
-  recoveryMs: { p50: number; p99: number; max: number; count: number };
+  falseDeaths: number;
+  recoveryMs: Spread;
+  /** The same, of the steps on whose way no other fault lay: what the death of a worker costs by itself. */
+  recoveryAloneMs: Spread;
   /** The steps that took longest to go on. */
   slowest: Recovery[];
   /** What was wrong, with the story of each run concerned. */
   findings: (Finding & { story: RunDetail | null })[];
 }
+
+/** From here on faults of a minute have their place. */
+const LONG_MINUTES = 2;
 
 const SERVICES = 32;
 const WORKERS = ['nas', 'nas', 'pi'];
@@ -79,7 +92,16 @@ export async function chaos(wish: ChaosWish): Promise<ChaosResult> {
       ...(disks.world === undefined ? {} : { worldDir: disks.world.path }),
     }),
   );
-  const arena: Arena = { lab, random: seeded(wish.seed), kills: [], counts: {}, disks, only: wish.only ?? null };
+  const arena: Arena = {
+    lab,
+    random: seeded(wish.seed),
+    kills: [],
+    counts: {},
+    spans: [],
+    disks,
+    only: wish.only ?? null,
+    long: wish.minutes > LONG_MINUTES,
+  };
   const tell = (line: string) => wish.tell(`${((Date.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${line}`);
   const log = await storm(
     arena,
@@ -169,7 +191,9 @@ type Verdict = Pick<
   | 'leakedLeases'
   | 'wrongWorld'
   | 'doubleEffects'
+  | 'falseDeaths'
   | 'recoveryMs'
+  | 'recoveryAloneMs'
   | 'slowest'
   | 'findings'
 >;
@@ -185,7 +209,9 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
   ];
   for (const service of lab.services) {
     findings.push(...judgeService(service, byService.get(service.name) ?? [], log.expected));
-    times.push(...recoveries(ledgerOf(service.folder), kills));
+    const ledger = ledgerOf(service.folder);
+    findings.push(...falseDeaths(service.name, ledger, { kills, spans: arena.spans }));
+    times.push(...recoveries(ledger, kills));
   }
   for (const { id, service } of runs) {
     const ends = announcedEnds(join(lab.dir, 'log'), id);
@@ -207,7 +233,9 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
     leakedLeases: lab.services.filter(({ name }) => history?.holder(name) !== null).length,
     wrongWorld: count('wrongWorld'),
     doubleEffects: count('doubleEffects'),
-    recoveryMs: spread(times.map(({ ms }) => ms)),
+    falseDeaths: count('falseDeaths'),
+    recoveryMs: spread(times),
+    recoveryAloneMs: spread(times.filter((time) => isAlone(time, { spans: arena.spans, kills }))),
     slowest: times.toSorted((a, b) => b.ms - a.ms).slice(0, 5),
     findings: findings.map((found) => ({
       ...found,
@@ -220,8 +248,8 @@ function countBy(words: readonly string[]): Record<string, number> {
   return Object.fromEntries([...Map.groupBy(words, (word) => word)].map(([word, all]) => [word, all.length]));
 }
 
-function spread(times: readonly number[]): ChaosResult['recoveryMs'] {
-  const sorted = times.toSorted((a, b) => a - b);
+function spread(times: readonly Recovery[]): Spread {
+  const sorted = times.map(({ ms }) => ms).toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   return { p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0, count: sorted.length };
 }
@@ -237,4 +265,8 @@ export const BAD = [
   'orphanProcesses',
   'wrongWorld',
   'doubleEffects',
+  'falseDeaths',
 ] as const satisfies (keyof ChaosResult)[];
+
+/** In how many milliseconds 99 of 100 steps go on after their worker died, when nothing else is in their way. */
+export const RECOVERY_P99_MS = 10_000;

@@ -13,6 +13,7 @@ export interface SmallDisk extends AsyncDisposable {
   /** Takes all space that is left. */
   fill(): Promise<void>;
   free(): Promise<void>;
+  readOnly(): Promise<void>;
 }
 
 /** @returns undefined where mounting is not allowed. */
@@ -28,6 +29,7 @@ export async function mountSmallDisk(path: string, megabytes: number): Promise<S
     path,
     fill: () => fillUp(ballast),
     free: () => rm(ballast, { force: true }),
+    readOnly: async () => void (await run('mount', ['-o', 'remount,ro', path])),
     async [Symbol.asyncDispose]() {
       await run('umount', ['--lazy', path]);
     },

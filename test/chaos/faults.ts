@@ -15,11 +15,21 @@ export interface Kill {
   at: number;
 }
 
+/** What went on, and when. */
+export interface Span {
+  name: string;
+  from: number;
+  to: number;
+}
+
 export interface Arena {
   lab: Lab;
   random: Random;
   kills: Kill[];
   counts: Record<string, number>;
+  spans: Span[];
+  /** Whether faults may happen that take longer than a short storm. */
+  long: boolean;
   disks: { world?: SmallDisk; state?: SmallDisk };
   /** The names of the faults that may happen; null: all. */
   only: readonly string[] | null;
@@ -46,6 +56,8 @@ const CONTROLLER_POINTS: readonly FaultPoint[] = [
 ];
 const WORKER_POINTS: readonly FaultPoint[] = ['step.before', 'step.effect', 'step.after'];
 
+const BLOCKED_LONG = 'block event loop for a minute';
+
 /** Longer than a lock lives. */
 const BEYOND_A_LOCK = { from: 7_000, to: 9_000 };
 
@@ -62,15 +74,17 @@ const FAULTS: readonly Fault[] = [
   { name: 'cut connection', weight: 3, prepare: (arena) => cutting(arena, 'cut') },
   { name: 'half-open connection', weight: 2, prepare: (arena) => cutting(arena, 'half-open') },
   { name: 'block event loop', weight: 2, prepare: (arena) => ordering(arena, WORKER_POINTS, 'slow-8000') },
+  { name: BLOCKED_LONG, weight: 1, prepare: (arena) => ordering(arena, WORKER_POINTS, 'slow-60000') },
   { name: 'die at a controller point', weight: 8, prepare: (arena) => ordering(arena, CONTROLLER_POINTS, 'die') },
   { name: 'die at a worker point', weight: 8, prepare: (arena) => ordering(arena, WORKER_POINTS, 'die') },
   { name: 'world disk full', weight: 1, prepare: (arena) => filling(arena, 'world') },
   { name: 'state disk full', weight: 1, prepare: (arena) => filling(arena, 'state') },
 ];
 
-export function chooseFault({ random, disks, only }: Arena): Fault {
+export function chooseFault({ random, disks, only, long }: Arena): Fault {
   const possible = FAULTS.filter(({ name }) => {
     if (only !== null && !only.includes(name)) return false;
+    if (name === BLOCKED_LONG) return long || only !== null;
     if (name === 'world disk full') return disks.world !== undefined;
     return name !== 'state disk full' || disks.state !== undefined;
   });
@@ -153,4 +167,23 @@ function send(pid: number, signal: NodeJS.Signals): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Faults after which no living worker may have to give a step away: whoever was at it could do his part. Who died is
+ * known by number.
+ */
+const HARMLESS: ReadonlySet<string> = new Set([
+  'kill worker',
+  'die at a worker point',
+  'kill controller',
+  'freeze controller',
+  'die at a controller point',
+  'block event loop',
+  BLOCKED_LONG,
+]);
+
+/** Whether something went on that may rightly have cost a living worker its step. */
+export function harmed(spans: readonly Span[], { from, to }: { from: number; to: number }): boolean {
+  return spans.some((span) => !HARMLESS.has(span.name) && span.from <= to && span.to >= from);
 }

@@ -3,13 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunStatus, RunView } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
-import type { Kill } from '#test/chaos/faults.ts';
+import type { Kill, Span } from '#test/chaos/faults.ts';
+import { harmed } from '#test/chaos/faults.ts';
 import type { LabService } from '#test/chaos/lab.ts';
 import type { Entry } from '#test/fixtures/drill/world.ts';
 import { FIRST_CONTENT, files, ledgerOf } from '#test/fixtures/drill/world.ts';
 
 export interface Finding {
-  kind: 'lost' | 'stuck' | 'doubleTerminal' | 'wrongStatus' | 'wrongWorld' | 'doubleEffects';
+  kind: 'lost' | 'stuck' | 'doubleTerminal' | 'wrongStatus' | 'wrongWorld' | 'doubleEffects' | 'falseDeaths';
   service: string;
   run: string | null;
   text: string;
@@ -88,6 +89,43 @@ export function recoveries(ledger: readonly Entry[], kills: readonly Kill[]): Re
     }
   }
   return times;
+}
+
+/** Whether nothing else died, or went on, between the death of a worker and the moment at which its step went on. */
+export function isAlone(
+  { killedAt, ms }: Recovery,
+  { kills, spans }: { kills: readonly Kill[]; spans: readonly Span[] },
+): boolean {
+  const span = { from: killedAt - AFTERMATH_MS / 2, to: killedAt + ms };
+  // The death itself is noted twice: as it was ordered, and as the supervisor saw it.
+  const other = kills.some(({ at }) => at > span.from && at < span.to && Math.abs(at - killedAt) > 500);
+  return !other && !harmed(spans, span);
+}
+
+/** A fault that has just ended may have taken effect: Redis back from a pause, a connection just made anew. */
+const AFTERMATH_MS = 10_000;
+
+/** Steps that were taken from a worker which had neither died nor been kept from doing its part. */
+export function falseDeaths(
+  service: string,
+  ledger: readonly Entry[],
+  { kills, spans }: { kills: readonly Kill[]; spans: readonly Span[] },
+): Finding[] {
+  const found: Finding[] = [];
+  const begun = ledger.filter(({ what }) => what === 'begin');
+  for (const [index, first] of begun.entries()) {
+    const again = begun.slice(index + 1).find(({ run, step }) => run === first.run && step === first.step);
+    if (again === undefined) continue;
+    const ended = ledger.some((entry) => {
+      return entry.what === 'end' && entry.pid === first.pid && same(entry, first) && entry.at <= again.at;
+    });
+    const died = kills.some(({ pid, at }) => pid === first.pid && at >= first.at - 1_000 && at <= again.at);
+    // One that ended may have been tried again for a reason of its own.
+    if (ended || died || harmed(spans, { from: first.at - AFTERMATH_MS, to: again.at })) continue;
+    const text = `${first.step} was begun again by ${again.pid} while ${first.pid} was at it`;
+    found.push({ kind: 'falseDeaths', service, run: first.run, text });
+  }
+  return found;
 }
 
 function same(a: Entry, b: Entry): boolean {

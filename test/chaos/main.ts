@@ -1,7 +1,7 @@
 /** `npm run chaos -- --runs N --seed S [--minutes M] [--gap FROM-TO] [--only FAULT]… [--no-disks] [--json]`: a storm, and what is left after it. */
 import { parseArgs } from 'node:util';
 import type { ChaosResult } from '#test/chaos/chaos.ts';
-import { BAD, chaos } from '#test/chaos/chaos.ts';
+import { BAD, chaos, RECOVERY_P99_MS } from '#test/chaos/chaos.ts';
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +30,8 @@ const result = await chaos({
   ...(values.only === undefined ? {} : { only: values.only }),
   tell: (line) => values.quiet || console.error(line),
 });
-const bad = BAD.filter((name) => result[name] !== 0);
+const bad: string[] = BAD.filter((name) => result[name] !== 0);
+if (result.recoveryAloneMs.p99 > RECOVERY_P99_MS) bad.push('recoveryAloneMs.p99');
 for (const finding of result.findings.slice(0, 20)) console.error(JSON.stringify(finding, null, 1));
 const { findings: _findings, ...figures } = result;
 if (values.json) console.log(JSON.stringify(figures));

@@ -143,8 +143,11 @@ async function letLoose(
     const fault = chooseFault(arena);
     arena.counts[fault.name] = (arena.counts[fault.name] ?? 0) + 1;
     tell(fault.name);
+    const span = { name: fault.name, from: Date.now(), to: Number.POSITIVE_INFINITY };
+    arena.spans.push(span);
     const work = fault
       .prepare(arena)()
+      .finally(() => (span.to = Date.now()))
       .catch((error: unknown) => tell(`${fault.name} did not work: ${String(error)}`));
     raging.add(work);
     void work.finally(() => raging.delete(work));

@@ -1,10 +1,11 @@
-/** Any interleaving of results, losses, crashes and cancels, over the real journal, ends each run exactly once and rightly. */
+/** Any interleaving of results, losses, crashes, cancels and retries, over the real journal, ends each run exactly once and rightly. */
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Engine } from '#engine/engine.ts';
 import { createEngine } from '#engine/engine.ts';
 import type { Journal } from '#engine/ports.ts';
+import { reusable } from '#engine/retry.ts';
 import { isTerminal } from '#engine/run.ts';
 import { newId } from '#kernel/ids.ts';
 import type { Plan } from '#sdk/plan.ts';
@@ -34,7 +35,7 @@ afterAll(async () => {
 
 type Move =
   | { is: 'work'; index: number; loses: boolean }
-  | { is: 'look' | 'nudge' | 'cancel'; run: number }
+  | { is: 'look' | 'nudge' | 'cancel' | 'retry'; run: number }
   | { is: 'die'; call: number }
   | { is: 'restart' | 'forget' | 'reconcile' };
 
@@ -43,6 +44,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ is: fc.constant('work' as const), index, loses: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ is: fc.constantFrom('look' as const, 'nudge' as const), run: index }) },
   { weight: 1, arbitrary: fc.record({ is: fc.constant('cancel' as const), run: index }) },
+  { weight: 2, arbitrary: fc.record({ is: fc.constant('retry' as const), run: index }) },
   { weight: 2, arbitrary: fc.record({ is: fc.constant('die' as const), call: fc.integer({ min: 1, max: 6 }) }) },
   {
     weight: 1,
@@ -60,11 +62,18 @@ const story = fc.record({
   moves: fc.array(move, { maxLength: 60 }),
 });
 
+interface StagedRun {
+  id: string;
+  plan: Plan;
+  /** Keys of steps whose results were taken over from the run that it retries. */
+  reused: ReadonlySet<string>;
+}
+
 interface Stage {
   world: UnreliableWorld;
   engine: Engine;
   journal: Journal;
-  runs: { id: string; plan: Plan }[];
+  runs: StagedRun[];
   /** How often each run was given a terminal status. */
   ends: Map<string, number>;
 }
@@ -97,6 +106,7 @@ async function play(stage: Stage, { is, ...details }: Move): Promise<void> {
     if (is === 'look' && world.awake.delete(run)) await engine.advance(run);
     if (is === 'nudge') await engine.nudge(run);
     if (is === 'cancel') await engine.cancel(run);
+    if (is === 'retry') await retry(stage, run);
     if (is === 'reconcile') await engine.reconcile();
     if (is === 'forget') world.forget();
     if ('index' in details) world.work(details.index, details.loses);
@@ -105,6 +115,17 @@ async function play(stage: Stage, { is, ...details }: Move): Promise<void> {
   } catch {
     await restart(stage);
   }
+}
+
+/** As `runs retry` does it: a new run that takes over what need not be done again. */
+async function retry({ engine, journal, runs }: Stage, id: string): Promise<void> {
+  const old = journal.run(id);
+  if (old === undefined || !isTerminal(old.status) || old.status === 'succeeded') return;
+  const { keys } = reusable(old.plan.root, old.states, null);
+  const again = newId();
+  runs.push({ id: again, plan: old.plan, reused: new Set(keys) });
+  const reuse = keys.map((key) => ({ key, output: old.states.get(key)?.output ?? {} }));
+  await engine.accept({ id: again, plan: old.plan, input: {}, notBefore: null, retryOf: id, schedule: null, reuse });
 }
 
 async function restart(stage: Stage): Promise<void> {
@@ -140,7 +161,7 @@ test('every run ends exactly once, with every effect complete or undone, and nev
       for (const { root, service, changes } of plans) {
         const plan = planOf(root, { service: `${name}-${service}`, changes });
         const id = newId();
-        stage.runs.push({ id, plan });
+        stage.runs.push({ id, plan, reused: new Set() });
         await stage.engine.accept({ id, plan, input: {}, notBefore: null, retryOf: null, schedule: null, reuse: [] });
       }
 
@@ -157,13 +178,14 @@ test('every run ends exactly once, with every effect complete or undone, and nev
 }, 120_000);
 
 /** What is wrong with the end of a run. */
-function verdict({ journal, world, ends }: Stage, { id, plan }: { id: string; plan: Plan }): string[] {
+function verdict({ journal, world, ends }: Stage, { id, plan, reused }: StagedRun): string[] {
   const run = journal.run(id);
   if (run === undefined || !isTerminal(run.status)) return [`${run?.status} for ever`];
   const problems = ends.get(id) === 1 ? [] : [`ended ${ends.get(id)} times`];
   if (run.status === 'needs_attention') problems.push('an undo failed, which none does here');
   for (const step of planSteps(plan.root)) {
-    const there = world.effects.get(`${id} ${step.key}`) === true;
+    const there = reused.has(step.key) || world.effects.get(`${id} ${step.key}`) === true;
+    if (reused.has(step.key) && step.undo !== null) problems.push(`${step.key} was taken over although it was undone`);
     if (run.status === 'succeeded' && !there) problems.push(`${step.key} is missing`);
     if (run.status !== 'succeeded' && step.undo !== null && there) problems.push(`${step.key} was not undone`);
   }

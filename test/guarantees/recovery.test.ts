@@ -218,4 +218,28 @@ describe('everything', () => {
     expect(starts(service, 'write')).toHaveLength(1);
     expect(problems(service)).toEqual([]);
   }, 60_000);
+
+  test('told to stop while a step works on and on cuts it short after a grace, leaves nothing behind, and goes on with it at the next start', async (context) => {
+    needs(context, 'redis-server');
+    const { run, service } = await drill({ hang: 'side-a' });
+    const family = async () =>
+      (await processesOf(service.folder)).filter(({ command }) => command.includes('family.sh')).length;
+    await eventually('the whole family is there', async () => (await family()) === 3);
+
+    await lab.stop();
+    const left = { status: detailOf(run, () => true)?.status, family: await family() };
+    await lab.start();
+    const startedAt = Date.now();
+    await eventually('the step works again', async () => (await family()) === 3);
+    const resumedMs = Date.now() - startedAt;
+    await using controller = await lab.connect();
+    await controller.cancel(run);
+    const { status, story } = await ended(run);
+
+    expect(left).toEqual({ status: 'running', family: 0 });
+    expect(resumedMs).toBeLessThan(5_000);
+    expect(status).toBe('cancelled');
+    expect(story.map(({ text }) => text).join('\n')).toMatch(/worker nas was stopped in step side-a.*; resumed at/);
+    expect(problems(service)).toEqual([]);
+  }, 90_000);
 });

@@ -65,7 +65,7 @@ export async function startTestEngine(perform: Perform, limits: Record<string, n
       log: silent,
       perform: work,
       identity: `test-${process.pid}`,
-      endPredecessor: async () => {},
+      endPredecessor: async () => true,
       isGone: async () => false,
       abandon: () => {},
       stopping: stopping.signal,

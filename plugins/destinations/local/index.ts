@@ -46,8 +46,10 @@ export const plugin = destination.define({
       try {
         const bytes = await folder.copyParts(tools, directory, there.partial);
         await folder.syncDirectory(there.partial);
+        tools.signal.throwIfAborted();
         if (existing) await setAside(tools, there);
         faultPoint('copy.before-rename');
+        tools.signal.throwIfAborted();
         await rename(there.partial, there.whole);
         await folder.syncDirectory(dirname(there.whole));
         await folder.removeOurs(tools, there.replaced);
@@ -139,6 +141,7 @@ async function removeSet(tools: LocalTools, { service, set }: { service: string;
   const there = places(tools, service, set);
   const leftOver = [await folder.removeOurs(tools, there.replaced), await folder.removeOurs(tools, there.partial)];
   if (!(await holdsOurs(there.whole, { service, set }))) return leftOver.includes(true);
+  tools.signal.throwIfAborted();
   await rename(there.whole, there.partial);
   await folder.removeOurs(tools, there.partial);
   return true;

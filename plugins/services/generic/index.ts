@@ -63,11 +63,6 @@ export const plugin = service.define({
     update,
     standby,
     revert,
-
-    /** What such a program runs is not made of images. */
-    async versions() {
-      return { images: [] };
-    },
   },
 });
 

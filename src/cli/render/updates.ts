@@ -20,7 +20,8 @@ export function updatesTable(
 ): string[] {
   if (services.length === 0) return ['No services. Add them under  services:  in the configuration.'];
   const titles = ['SERVICE', 'IMAGE', 'CURRENT', 'AVAILABLE', 'AGE', 'POLICY', 'VERDICT', 'WHY'];
-  const rows = services.flatMap(({ service, policy, images, problem }) => {
+  const rows = services.flatMap(({ service, policy: own, images, problem }) => {
+    const policy = own ?? '–';
     if (problem !== null) return [[service, '–', '–', '–', '–', policy, style('bad', 'unknown'), printable(problem)]];
     return images.map((image) => [service, ...cells(image, moment), policy, ...verdict(image, style)]);
   });

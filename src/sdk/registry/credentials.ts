@@ -52,15 +52,20 @@ async function fromDocker(registry: string, file: string): Promise<Credentials |
   if (config === null) return null;
   const names = spellings(registry);
   const entry = names.map((name) => config.auths[name]).find((one) => one !== undefined);
+  if (entry?.identitytoken !== undefined && entry.identitytoken !== '') {
+    throw unsupported(`Docker’s ${file} has a token of identity for ${registry}, which cannot be used here`);
+  }
   if (entry?.auth !== undefined && entry.auth !== '') return decoded(entry.auth, file);
   const helper = names.map((name) => config.credHelpers[name]).find((one) => one !== undefined);
   const store = helper ?? (entry === undefined ? undefined : config.credsStore);
   if (store === undefined || store === '') return null;
-  throw new RegistryFailure(
-    'unsupported',
-    `the credentials of ${registry} are kept by the helper docker-credential-${store} (${file}), which is not asked; ` +
-      `name username and password under  updates.registries  of the configuration`,
+  throw unsupported(
+    `the credentials of ${registry} are kept by the helper docker-credential-${store} (${file}), which is not asked`,
   );
+}
+
+function unsupported(what: string): RegistryFailure {
+  return new RegistryFailure('unsupported', `${what}; name username and password under  updates.registries`);
 }
 
 async function readDockerConfig(file: string): Promise<DockerConfig | null> {

@@ -30,7 +30,8 @@ export const ImageVerdict = z.object({
       /** Null where it was not asked for, because the version is held whatever it is. */
       digest: z.string().nullable(),
       createdAt: z.string().nullable(),
-      level: z.enum(['digest', 'patch', 'minor', 'major']),
+      /** Null where a program tells its versions itself, and no policy applies. */
+      level: z.enum(['digest', 'patch', 'minor', 'major']).nullable(),
     })
     .nullable(),
   why: z.string(),

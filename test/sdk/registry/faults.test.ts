@@ -1,4 +1,5 @@
 /** Registries that answer as some do in the world: tokens, pages, limits, and answers that must not be believed. */
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { parseReference } from '#sdk/registry/reference.ts';
 import { openRegistries } from '#sdk/registry/registries.ts';
@@ -229,6 +230,28 @@ describe('an answer that is none', () => {
     const answer = await registries.digest(parseReference('registry.example/a'), '1', null);
 
     expect(answer).toMatchObject({ ok: false, reason: 'bad_answer', detail: expect.stringContaining('encryption') });
+  });
+});
+
+describe('a redirect', () => {
+  test('to where a registry keeps what it has is followed, and the password is not taken along', async () => {
+    const body = JSON.stringify({ created: '2026-01-01T00:00:00Z' });
+    const imageId = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+    const manifest = JSON.stringify({ schemaVersion: 2, config: { digest: imageId } });
+    await using store = await startServer(() => ({ status: 200, body }));
+    await using server = await startServer(({ path, headers }) => {
+      if (headers.authorization === undefined)
+        return { status: 401, headers: { 'www-authenticate': 'Basic realm="x"' } };
+      if (path.includes('/blobs/')) return { status: 307, headers: { location: `${store.url}/layer` } };
+      return { status: 200, body: manifest };
+    });
+    const host = new URL(server.url).host;
+    const { client, image } = open(server, { [host]: { username: 'me', password: secretAt('p') } }, { p: 'word' });
+
+    const facts = await client.facts(image('a'), '1', 'linux/amd64');
+
+    expect(facts).toMatchObject({ ok: true, value: { imageId, createdAt: '2026-01-01T00:00:00.000Z' } });
+    expect(store.asked.map(({ headers }) => headers.authorization)).toEqual([undefined]);
   });
 });
 

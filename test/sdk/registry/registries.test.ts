@@ -42,7 +42,15 @@ describe('a registry', () => {
   test('answers with nothing at all while a tag has not moved, and with the new digest when it has', async () => {
     const reference = parseReference(`${registry.host}/one/moving`);
     const old = await registry.push('one/moving:latest', { content: 'old' });
-    const before = await open().registries.digest(reference, 'latest', old.digest);
+    const first = open();
+    const statuses: number[] = [];
+    const { fetch } = first.tools;
+    first.tools.fetch = async (...words) => {
+      const response = await fetch(...words);
+      statuses.push(response.status);
+      return response;
+    };
+    const before = await first.registries.digest(reference, 'latest', old.digest);
     await registry.push('one/moving:2.0', { content: 'new' });
     const moved = await registry.move('one/moving', 'latest', '2.0');
 
@@ -53,6 +61,7 @@ describe('a registry', () => {
       { ok: true, value: moved },
     ]);
     expect(moved).not.toBe(old.digest);
+    expect(statuses).toEqual([200, 304]);
   });
 
   test('tells all tags', async () => {
@@ -196,6 +205,18 @@ describe('a registry with a password', () => {
       reason: 'unsupported',
       detail: expect.stringContaining(`docker-credential-${helper}`),
     });
+  });
+
+  test('says that a token of identity cannot be used', async () => {
+    await using dir = await tempDir();
+    const dockerConfig = join(dir.path, 'config.json');
+    const entry = { auth: Buffer.from('me:').toString('base64'), identitytoken: 'secret-token' };
+    await writeFile(dockerConfig, JSON.stringify({ auths: { [closed.host]: entry } }));
+
+    const answer = await ask({ dockerConfig });
+
+    expect(answer).toMatchObject({ ok: false, reason: 'unsupported' });
+    expect(JSON.stringify(answer)).not.toContain('secret-token');
   });
 
   test('is not entered as anybody when Docker’s file is damaged, and nothing of the file is shown', async () => {

@@ -1,0 +1,23 @@
+/** The judge of the storms sees what is wrong: a figure of zero means something only if it could have been another. */
+import { expect, test } from 'vitest';
+import { falseDeaths } from '#test/chaos/judge.ts';
+import type { Entry } from '#test/fixtures/drill/world.ts';
+
+const begin = (pid: number, at: number): Entry => ({ run: 'r', step: 'write', what: 'begin', pid, at });
+const end = (pid: number, at: number): Entry => ({ ...begin(pid, at), what: 'end' });
+const took = [begin(1, 20_000), begin(2, 28_000), end(2, 28_100), end(1, 28_500)];
+const span = (name: string) => ({ name, from: 21_000, to: 22_000 });
+
+test('a step that is taken from a living worker is a false death, also when its event loop stood still', () => {
+  const spans = [span('block event loop'), span('kill controller')];
+
+  expect(falseDeaths('s', took, { kills: [], spans })).toHaveLength(1);
+});
+
+test.each([
+  ['the worker died', took, [{ name: 'worker-0', pid: 1, at: 21_000 }], []],
+  ['its line was cut', took, [], [span('cut connection')]],
+  ['it had ended, and was tried again', [begin(1, 20_000), end(1, 20_100), begin(2, 28_000)], [], []],
+])('a step that is begun again is none when %s', (_why, ledger, kills, spans) => {
+  expect(falseDeaths('s', ledger, { kills, spans })).toEqual([]);
+});
