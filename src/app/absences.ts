@@ -7,25 +7,30 @@ import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
 export interface Absences {
   /** Looks who is there. The answer tells how long (milliseconds) nobody has been there for a step, or null. */
   look(): Promise<(step: PlannedStep | UndoStep) => number | null>;
+  /** How long nobody has been there for the services of a host, as of the last look; null when somebody is. */
+  ofHost(host: string): number | null;
 }
 
 /** Absence counts from the first look that found nobody: a controller that has just started accuses no host. */
 export function createAbsences(redis: Redis, now: () => Date): Absences {
   const since = new Map<string, number>();
+  let present = new Set<string>();
+  let at = now().getTime();
+  const away = (queue: string): number | null => {
+    if (present.has(queue)) {
+      since.delete(queue);
+      return null;
+    }
+    const first = since.get(queue) ?? at;
+    since.set(queue, first);
+    return at - first;
+  };
   return {
     async look() {
-      const present = new Set((await presentWorkers(redis)).map(({ kind, host }) => stepQueueName(kind, host)));
-      const at = now().getTime();
-      return ({ plugin, host }) => {
-        const queue = stepQueueName(workerKindOf(plugin.kind), host);
-        if (present.has(queue)) {
-          since.delete(queue);
-          return null;
-        }
-        const first = since.get(queue) ?? at;
-        since.set(queue, first);
-        return at - first;
-      };
+      present = new Set((await presentWorkers(redis)).map(({ kind, host }) => stepQueueName(kind, host)));
+      at = now().getTime();
+      return ({ plugin, host }) => away(stepQueueName(workerKindOf(plugin.kind), host));
     },
+    ofHost: (host) => away(stepQueueName('service', host)),
   };
 }

@@ -1,8 +1,11 @@
-/** Puts what a run's end has to tell into the outbox, in the transaction that writes the end. */
+/** Puts what is to be told into the outbox, in the transaction that writes what happened. */
 import type { Config } from '#config/types.ts';
 import type { RunDetail } from '#engine/run.ts';
 import { decide } from '#notify/decide.ts';
+import { missedMessage } from '#notify/missed-message.ts';
 import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
+import type { Fire } from '#schedule/fire.ts';
+import type { Message } from '#sdk/kinds/notification.ts';
 import type { Outbox } from '#store/outbox.ts';
 
 export interface AnnouncePorts {
@@ -16,19 +19,46 @@ export function announceRun(id: string, { config, history, outbox }: AnnouncePor
   // Where nobody is to be told, a run's end costs nothing more.
   if (notifications.routes.length === 0) return;
   const run = history.run(id);
-  const { timezone } = global;
-  const policy = { ...notifications, timezone };
+  const origin = { homelab: global.name, timezone: global.timezone };
+  // One run is told once to each channel, by the event that says most.
   const told = new Set<string>();
   for (const event of eventsOf(run)) {
-    const message = runMessage(run, event, { homelab: global.name, timezone });
-    const recent = (channel: string) => outbox.recent({ channel, event, service: run.service });
-    for (const verdict of decide({ event, service: run.service, at: now }, policy, recent)) {
-      const { channel, as: status } = verdict;
-      // One run is told once to each channel, by the event that says most.
-      if (told.has(channel)) continue;
-      told.add(channel);
-      const text = status === 'waiting' ? withHeldBack(message, verdict, timezone) : message;
-      outbox.add({ channel, status, message: text, dueAt: status === 'held' ? now : verdict.dueAt });
-    }
+    announce(runMessage(run, event, origin), { config, outbox, service: run.service, now, told });
+  }
+}
+
+/** @param fires slots of one schedule that did not run, and for which no later one stands. */
+export function announceMissed(
+  fires: readonly Fire[],
+  around: { config: Config; outbox: Outbox; host: string },
+  now: Date,
+): void {
+  const { global, notifications } = around.config;
+  if (notifications.routes.length === 0) return;
+  const origin = { homelab: global.name, timezone: global.timezone };
+  const message = missedMessage(fires, { origin, host: around.host, at: now });
+  if (message !== null) announce(message.message, { ...around, service: message.service, now, told: new Set() });
+}
+
+interface Announcement {
+  config: Config;
+  outbox: Outbox;
+  service: string;
+  now: Date;
+  /** Channels that have been told already; those that are told now are added. */
+  told: Set<string>;
+}
+
+function announce(message: Message, { config, outbox, service, now, told }: Announcement): void {
+  const { event } = message;
+  const { timezone } = config.global;
+  const policy = { ...config.notifications, timezone };
+  const recent = (channel: string) => outbox.recent({ channel, event, service });
+  for (const verdict of decide({ event, service, at: now }, policy, recent)) {
+    const { channel, as: status } = verdict;
+    if (told.has(channel)) continue;
+    told.add(channel);
+    const text = status === 'waiting' ? withHeldBack(message, verdict, timezone) : message;
+    outbox.add({ channel, status, message: text, dueAt: status === 'held' ? now : verdict.dueAt });
   }
 }

@@ -1,5 +1,6 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
+import type { Keeper } from '#app/keeper.ts';
 import { chosenServices, makePlan, type Planner, serviceNamed } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import type { Workflows } from '#app/workflows.ts';
@@ -26,6 +27,7 @@ export interface AnswerPorts {
   history: History;
   journal: Journal;
   workflows: Workflows;
+  keeper: Keeper;
   decisions: Decisions;
 }
 
@@ -59,6 +61,7 @@ export function createAnswers(ports: AnswerPorts): Controller & { answer(request
       });
       return history.run(id);
     },
+    setPaused: async (schedule, paused) => ports.keeper.setPaused(schedule, paused),
     decisions: async (service) => history.decisions(service),
     decide: async (request) => decide(ports, DecideRequest.parse(request)),
     unpin: async ({ service, image }) =>
@@ -68,6 +71,7 @@ export function createAnswers(ports: AnswerPorts): Controller & { answer(request
 }
 
 const Id = z.object({ id: z.string() });
+const Pausing = z.object({ schedule: z.string(), paused: z.boolean() });
 const OfService = z.object({ service: z.string().nullable() });
 const IdFrom = z.object({ id: z.string(), from: z.string().nullable() });
 
@@ -90,6 +94,10 @@ async function dispatch(controller: Controller, { method, parameters }: Request)
     case 'retry': {
       const { id, from } = IdFrom.parse(parameters);
       return controller.retry(id, from);
+    }
+    case 'setPaused': {
+      const { schedule, paused } = Pausing.parse(parameters);
+      return controller.setPaused(schedule, paused);
     }
     case 'decisions':
       return controller.decisions(OfService.parse(parameters).service);

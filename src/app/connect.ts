@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { redisAddress } from '#app/redis-address.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import type { Preview, RemoteController, RetryPreview } from '#engine/requests.ts';
+import type { PauseState, Preview, RemoteController, RetryPreview } from '#engine/requests.ts';
 import type { RunDetail, RunEvent, RunView } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
 import type { Json } from '#kernel/json.ts';
@@ -31,6 +31,7 @@ export async function connectController(settings: Settings): Promise<RemoteContr
     cancel: (id) => ask<RunView>('cancel', { id }),
     retryPreview: (id, from) => ask<RetryPreview>('retryPreview', { id, from }),
     retry: (id, from) => ask<RunView>('retry', { id, from }),
+    setPaused: (schedule, paused) => ask<PauseState>('setPaused', { schedule, paused }),
     decisions: (service) => ask<Decision[]>('decisions', { service }),
     decide: (request) => ask<Decision[]>('decide', z.json().parse(request)),
     unpin: (request) => ask<number>('unpin', z.json().parse(request)),

@@ -9,7 +9,7 @@ import { heldBack } from '#app/hold-back.ts';
 import { indexStep } from '#app/index-step.ts';
 import { createPerformer } from '#app/performer.ts';
 import { projectEvents } from '#app/projector.ts';
-import { scheduleSpecs, tickRun } from '#app/schedules.ts';
+import { startScheduling } from '#app/scheduling.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
 import { warningsOf } from '#app/step-warnings.ts';
@@ -25,17 +25,16 @@ import { REQUESTS_QUEUE, stepQueueName, TICKS_QUEUE, WORKER_KINDS } from '#queue
 import { bePresent } from '#queue/presence.ts';
 import { answerRequests } from '#queue/requests.ts';
 import { startRunsWorker } from '#queue/runs-worker.ts';
-import { startClock } from '#queue/schedules.ts';
 import { judgeRedis } from '#queue/suitability.ts';
 import type { QueueTransport } from '#queue/transport.ts';
 import { createTransport } from '#queue/transport.ts';
-import { nextFires } from '#schedule/cron.ts';
 import type { Log } from '#sdk/tools.ts';
 import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
 import { createDecisions } from '#store/decisions.ts';
 import { createHistory } from '#store/history.ts';
 import { createJournal } from '#store/journal.ts';
+import { createLedger } from '#store/ledger.ts';
 import { lockState } from '#store/lock.ts';
 import { createOutbox } from '#store/outbox.ts';
 import { createProjection } from '#store/projection.ts';
@@ -95,23 +94,34 @@ export async function startController(settings: Settings, address: RedisAddress,
   const limits = { atOnce: new Map(atOnce) };
   const engine = createEngine({ journal, transport, limits, now });
   const workflows = await loadWorkflows();
+  const absences = createAbsences(redis, now);
+  await absences.look();
+  const scheduling = stack.use(
+    await startScheduling({
+      settings,
+      workflows,
+      engine,
+      history,
+      journal,
+      ledger: createLedger(db),
+      outbox,
+      redis,
+      absences,
+      log,
+      now,
+    }),
+  );
   const controller = createAnswers({
     settings,
     engine,
     history,
     journal,
     workflows,
+    keeper: scheduling.keeper,
     decisions,
   });
 
   stack.use(await startRunsWorker({ redis, advance: (run) => engine.advance(run), log }));
-  const clock = stack.use(
-    await startClock(redis, {
-      nextFire: (spec, after) => nextFires(spec, new Date(after), 1)[0]?.getTime(),
-      onTick: (schedule, slot) => tickRun({ settings, workflows, engine, history }, schedule, slot),
-    }),
-  );
-  await clock.arrange(scheduleSpecs(config));
   // The run's root job looks again on its own; only the head start of a branch is lost.
   const unlucky = (error: unknown) => log.warn('a run could not be looked at early', { error: String(error) });
   const events = connectRedis(address, 'worker');
@@ -126,9 +136,8 @@ export async function startController(settings: Settings, address: RedisAddress,
     },
     stopping.signal,
   );
-  const absences = createAbsences(redis, now);
   const keeping = keepGoing(
-    { engine, absences, rarely: () => everyHalfMinute(db, now, () => clock.arrange(scheduleSpecs(config))), log },
+    { engine, absences, rarely: () => everyHalfMinute(db, now, () => scheduling.arrange()), log },
     stopping.signal,
   );
   const secrets = createSecretResolver(config);

@@ -1,6 +1,7 @@
 /** The rooms behind the command line, as it sees them. `rooms.ts` is the real thing, tests bring their own. */
 import type { Backups } from '#app/backup-types.ts';
 import type { TestResult } from '#app/channels.ts';
+import type { ScheduleView } from '#app/forecast.ts';
 import type { Settings } from '#app/settings.ts';
 import type { SupervisorEvents } from '#app/supervisor.ts';
 import type { UpdateReport } from '#app/update-check.ts';
@@ -10,6 +11,7 @@ import type { RunDetail, RunView } from '#engine/run.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { WorkerKind } from '#queue/names.ts';
 import type { KindName } from '#sdk/contract.ts';
+import type { LedgerLog } from '#store/ledger.ts';
 import type { OutboxLog } from '#store/outbox.ts';
 
 /** The state file, opened for reading while no controller answers. */
@@ -76,16 +78,6 @@ export interface PluginsRoom {
   folder(file: string | undefined): Promise<string>;
 }
 
-/** A schedule of the configuration with its coming nominal instants. */
-export interface ScheduleView {
-  id: string;
-  workflow: string;
-  service: string;
-  cron: string;
-  timezone: string;
-  fires: Date[];
-}
-
 export type FindingStatus = 'ok' | 'warning' | 'broken';
 
 /** One line of `doctor`. */
@@ -120,7 +112,10 @@ export interface Rooms {
   config: ConfigRoom;
   plugins: PluginsRoom;
   doctor(options: { config?: string; signal: AbortSignal }): Promise<Finding[]>;
-  schedules(settings: Settings, coming: { from: Date; count: number }): Promise<ScheduleView[]>;
+  /** The schedules of the configuration, with what is due from `from` until `until`. */
+  forecast(settings: Settings, coming: { from: Date; until: Date }): Promise<ScheduleView[]>;
+  /** Null when this machine has no state file. */
+  openLedgerLog(settings: Settings): Promise<(LedgerLog & Disposable) | null>;
   /** Sends a message now through one channel, or through all. @throws AutopilotError HA_NOT_FOUND with the nearest name. */
   testChannels(settings: Settings, options: { name: string | undefined; signal: AbortSignal }): Promise<TestResult[]>;
   /** Null when this machine has no state file. */

@@ -59,11 +59,8 @@ export const realRooms: Rooms = {
   config,
   plugins,
   doctor: async (options) => (await import('#cli/doctor/doctor.ts')).examine(options),
-  async schedules(settings, { from, count }) {
-    const { scheduleSpecs } = await import('#app/schedules.ts');
-    const { nextFires } = await import('#schedule/cron.ts');
-    return scheduleSpecs(settings.config).map((spec) => ({ ...spec, fires: nextFires(spec, from, count) }));
-  },
+  forecast: async (settings, coming) => (await import('#app/forecast.ts')).forecast(settings, coming),
+  openLedgerLog: async (settings) => (await import('#app/ledger-log.ts')).openLedgerLog(settings),
   testChannels: async (settings, options) => (await import('#app/channels.ts')).testChannels(settings, options),
   openOutboxLog: async (settings) => (await import('#app/outbox-log.ts')).openOutboxLog(settings),
   checkUpdates,

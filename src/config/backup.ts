@@ -1,15 +1,14 @@
 /** The `backup:` sections: defaults at the top level, and what a service says of its own. */
 import { check } from '#config/check.ts';
 import { isObject } from '#config/instances.ts';
-import { addError, addWarning } from '#config/issues.ts';
+import { addError } from '#config/issues.ts';
 import { locate } from '#config/locate.ts';
+import { compileSchedule, mergeSchedule } from '#config/schedule.ts';
 import { Backup } from '#config/schema.ts';
 import { fullPath, type Section } from '#config/section.ts';
 import type { BackupConfig } from '#config/types.ts';
-import { errorText } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
-import { nextFires, parseCron } from '#schedule/cron.ts';
 import { Retention } from '#sdk/retention.ts';
 
 /** What a backup section is compiled against. */
@@ -28,6 +27,8 @@ export function mergeBackup(defaults: JsonObject, own: JsonObject): JsonObject {
     const base = merged[key];
     merged[key] = isObject(base) && isObject(value) ? { ...base, ...value } : value;
   }
+  const { schedule } = own;
+  if (schedule !== undefined) merged['schedule'] = mergeSchedule(defaults['schedule'], schedule);
   return merged;
 }
 
@@ -73,27 +74,5 @@ function checkDestinations(
       message,
       suggestion: nearest(name, known),
     });
-  }
-}
-
-function compileSchedule(
-  schedule: string | false | null,
-  { section, inherited }: { section: Section; inherited: boolean },
-  timezone: string,
-): BackupConfig['schedule'] {
-  if (schedule === null || schedule === false) return null;
-  const path = ['schedule'];
-  const { at, found } = locate(section.node, path);
-  const silent = inherited && !found;
-  const finding = { at, path: fullPath({ section, path }) };
-  try {
-    const spec = parseCron(schedule, timezone);
-    if (!silent && nextFires(spec, new Date(), 1).length === 0) {
-      addWarning(section.report, { ...finding, message: `"${schedule}" never fires: there is no such date` });
-    }
-    return spec;
-  } catch (error) {
-    if (!silent) addError(section.report, { ...finding, message: errorText(error) });
-    return null;
   }
 }

@@ -71,7 +71,8 @@ function explainUnion(
   const meant = issue.errors.find((branch) => branch.some((inner) => inner.path.length > 0 || !isAbsence(inner)));
   const schema = schemaAt(subject.whole, subject.path);
   const expects = schema === undefined ? undefined : notesOf(schema).expects;
-  if (meant !== undefined && expects === undefined) {
+  const inside = meant?.some((inner) => inner.path.length > 0) ?? false;
+  if (meant !== undefined && (expects === undefined || inside)) {
     return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, subject.whole));
   }
   const forms = issue.errors.flatMap((branch) => branch.map(expectation));

@@ -28,6 +28,13 @@ export function timeLimit(): z.ZodType<number, string> {
   });
 }
 
+const CLOCK = /^([01]?\d|2[0-3]):([0-5]\d)$/;
+
+/** A time of the clock, to the minute. */
+export function clockTime(): z.ZodString {
+  return z.string().regex(CLOCK, 'not a time of the clock: write it as "22:00"');
+}
+
 /** A file or directory; a relative one counts from the directory of the file that it is written in. */
 export function filePath(): z.ZodString {
   return z

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
-import { duration, instanceName } from '#config/fields.ts';
+import { clockTime, duration, instanceName } from '#config/fields.ts';
 import { instanceSchema, isObject, pick, readInstance } from '#config/instances.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { addError, type Path } from '#config/issues.ts';
@@ -17,13 +17,9 @@ import type { PluginCatalog } from '#sdk/catalog.ts';
 import { EVENTS, EVENTS_NOT_YET, matchesEvent } from '#sdk/events.ts';
 
 const DAY_MS = 86_400_000;
-const CLOCK = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 
 const QuietHours = z.object({
-  start: z
-    .string()
-    .regex(CLOCK, 'not a time of the clock: write it as "22:00"')
-    .describe('When they begin, in global.timezone: "22:00"'),
+  start: clockTime().describe('When they begin, in global.timezone: "22:00"'),
   duration: duration()
     .refine((ms) => ms > 0 && ms < DAY_MS, { message: 'must be more than 0s and less than 1d' })
     .describe('How long they last; what happens in them is told in one message when they end'),
@@ -48,10 +44,10 @@ export const Notifications = z.object({
     .array(Route)
     .meta({ expects: 'a list of routes' } satisfies FieldNotes)
     .optional()
-    .describe('Default: every channel is told of "*_failed" and needs_attention'),
+    .describe('Default: every channel is told of "*_failed", schedule_missed and needs_attention'),
 });
 
-const DEFAULT_EVENTS = ['*_failed', 'needs_attention'];
+const DEFAULT_EVENTS = ['*_failed', 'schedule_missed', 'needs_attention'];
 
 export interface NotificationSurroundings {
   catalog: PluginCatalog;

@@ -29,7 +29,8 @@ prints.
   empty), \`$$\` for a dollar sign. Keys are taken as they are.
 - **Durations**: whole numbers with a unit, the largest first: \`500ms 30s 5m 1h30m 2d 1w\`.
 - **Sizes**: \`500M 10G 1.5T\`. A letter alone, and \`GiB\`, count in powers of 1024; \`GB\` in powers of 1000.
-- **Cron**: five fields, or six with seconds first, or \`@hourly @daily @weekly @monthly @yearly\`; in \`global.timezone\`.
+- **Cron**: five fields, or six with seconds first, or \`@hourly @daily @weekly @monthly @yearly\`; see
+  [schedules](../schedules.md).
 - **Paths**: a relative one counts from the directory of the file that it is written in. \`~\` is not expanded; write
   \`\${HOME}\`.
 - **Secrets**: for a secret \`x\` write exactly one of \`x\`, \`x_file\` (a path) and \`x_command\` (a list of words, or one
@@ -39,8 +40,8 @@ prints.
 `;
 
 const BACKUP_NOTE = `The top level's \`backup:\` gives defaults. A service is backed up when it has a \`backup:\` section of its own, be it only
-with the keys of its plugin. What it says there goes over the defaults: \`retention\` and \`compression\` key by key,
-everything else as a whole. At least one destination must remain. Retention keys may be spelled with dashes
+with the keys of its plugin. What it says there goes over the defaults: \`schedule\`, \`retention\` and \`compression\` key by
+key, everything else as a whole. At least one destination must remain. Retention keys may be spelled with dashes
 (\`keep-last\`).`;
 
 const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section. See [updates](../updates.md).';
@@ -112,9 +113,16 @@ function rowsOf(schema: z.ZodObject, prefix: string): Row[] {
     if (form instanceof z.ZodObject && !isSecretField(field)) {
       return [{ ...row, standard: '' }, ...rowsOf(form, `${name}.`)];
     }
+    if (form instanceof z.ZodUnion) return [row, ...ownForms(form).flatMap((own) => rowsOf(own, `${name}.`))];
     const inner = form instanceof z.ZodArray ? `${name}[].` : `${name}.*.`;
     return [row, ...memberForms(form).flatMap((member) => rowsOf(member, inner))];
   });
+}
+
+/** The maps among the forms that a field may have. */
+function ownForms(form: z.ZodUnion): z.ZodObject[] {
+  const options: readonly unknown[] = form.options;
+  return options.filter((option) => option instanceof z.ZodObject);
 }
 
 /** The objects that a list or a map holds. */

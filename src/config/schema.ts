@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
+import { scheduleField } from '#config/schedule.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
@@ -59,11 +60,9 @@ const RetentionRules = Retention.omit({ keep_within_ms: true, timezone: true })
 /** The keys of `backup:` that every service has; the top level gives their defaults. */
 export const Backup = z.object({
   enabled: z.boolean().default(true).describe('Set to false to have no backups for now'),
-  schedule: z
-    .union([z.string(), z.literal(false), z.null()])
-    .meta({ expects: 'a cron expression such as "0 3 * * *" or @daily, or false' } satisfies FieldNotes)
-    .default(null)
-    .describe('When: cron with 5 or 6 fields, @daily and the like, or false for never'),
+  schedule: scheduleField().describe(
+    'When: cron with 5 or 6 fields, @daily and the like, a map that says more, or false',
+  ),
   destinations: z.array(z.string()).default([]).describe('Names of the destinations that each set is copied to'),
   compression: Compression.prefault({}).describe('How sets are compressed'),
   retention: RetentionRules.prefault({}).describe('Which sets are kept: a set is kept when any rule keeps it'),

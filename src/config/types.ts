@@ -1,6 +1,7 @@
 /** The compiled configuration: what every room past the boundary sees. Nothing in it is optional or a string to parse. */
 import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
+import type { ScheduleRules } from '#schedule/rules.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
 import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
@@ -82,7 +83,7 @@ export interface UpdateConfig {
 }
 
 export interface BackupConfig {
-  schedule: { cron: string; timezone: string } | null;
+  schedule: ScheduleRules | null;
   /** Names of destinations, at least one. */
   destinations: string[];
   compression: z.output<typeof Compression>;

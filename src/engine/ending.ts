@@ -17,7 +17,7 @@ export function endingOf(run: Run, end: { status: TerminalStatus; because: strin
     case 'skipped':
       return { status: 'skipped', reason: `step "${title}" found nothing to do`, next: null };
     case 'cancelled':
-      return { status: 'cancelled', reason: 'cancelled by a person; what was begun is put back', next: null };
+      return { status: 'cancelled', reason: 'cancelled; what was begun is put back', next: null };
     case 'failed':
     case 'rolled_back':
     case 'needs_attention':

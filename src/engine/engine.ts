@@ -27,7 +27,7 @@ export interface Engine {
    */
   nudge(run: string): Promise<void>;
   /** Stops a run: no further forward step begins, those that run are aborted, and what was done is put back. */
-  cancel(run: string): Promise<void>;
+  cancel(run: string, because?: string): Promise<void>;
   /**
    * Ends the steps that wait for workers which are not there: `absent` tells for a step since when (milliseconds) no
    * worker could take it, or null. What can be undone elsewhere is undone.
@@ -99,11 +99,11 @@ export function createEngine(ports: EnginePorts): Engine {
       if (openSteps(run).length > 1) await advance(id);
     },
 
-    async cancel(id) {
+    async cancel(id, because = 'a person cancelled the run') {
       const run = journal.run(id);
       if (run === undefined || isTerminal(run.status)) return;
       journal.requestCancel(id);
-      journal.tellStory(id, 'a person cancelled the run');
+      journal.tellStory(id, because);
       if (run.status === 'queued') {
         const news = finish(ports, run, { status: 'cancelled', because: null });
         if (news !== null) tellStatus(ports, id, news.status, news.reason);

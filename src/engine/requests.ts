@@ -74,6 +74,12 @@ export interface RestorePointView {
   }[];
 }
 
+/** A schedule that a person paused, or let go on. `pausedAt` is ISO 8601; null: it goes on. */
+export interface PauseState {
+  id: string;
+  pausedAt: string | null;
+}
+
 /**
  * The controller as its askers see it. `id` parameters take a full id or a unique prefix.
  * Failures: HA_NOT_FOUND (with the nearest names as `next`), HA_CONFLICT, HA_USAGE; from afar also HA_REDIS_UNREACHABLE
@@ -87,6 +93,8 @@ export interface Controller {
   cancel(id: string): Promise<RunView>;
   retryPreview(id: string, from: string | null): Promise<RetryPreview>;
   retry(id: string, from: string | null): Promise<RunView>;
+  /** `schedule` is a full id. */
+  setPaused(schedule: string, paused: boolean): Promise<PauseState>;
   /** What people have decided of versions, the newest first; null: of all services. */
   decisions(service: string | null): Promise<Decision[]>;
   /** @returns all that is decided of the service's versions now. */

@@ -23,6 +23,8 @@ export const faultPoints = {
   'copy.middle': 'a part of the set is at the destination',
   'copy.before-rename': 'the copy is whole but does not have its final name',
   'retain.middle': 'a set is about to be removed',
+  'fire.before': 'a schedule is due, its disposition and its run are not written',
+  'fire.after': 'the disposition and the run are written, the run is not started',
 } as const satisfies Record<string, string>;
 
 export type FaultPoint = keyof typeof faultPoints;

@@ -1,43 +1,56 @@
-/** The clock: one BullMQ job scheduler a schedule. A tick asks for a run and does nothing else. */
+/** The clock: one BullMQ job scheduler a schedule. A tick only says that something is due; what, the ledger knows. */
 import { Queue, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { PREFIX, TICKS_QUEUE } from '#queue/names.ts';
 import { releaseAll } from '#queue/orphans.ts';
 import { LOCK_MS, STALLED_CHECK_MS } from '#queue/timing.ts';
 
-export interface ScheduleSpec {
+/** One schedule, as it is shown on the queue page. */
+export interface ClockEntry {
   id: string;
-  cron: string;
+  /** The cron expression, or `every 6h`. */
+  when: string;
   timezone: string;
-  workflow: string;
-  service: string;
+  /** Another whenever anything is that decides when the clock ticks. */
+  version: string;
 }
 
 export interface Clock extends AsyncDisposable {
   queue: Queue;
-  /** Makes the schedulers those of the configuration; unchanged ones keep a slot that is overdue. */
-  arrange(specs: readonly ScheduleSpec[]): Promise<void>;
+  /** Makes the schedulers those of the configuration; unchanged ones keep a tick that is overdue. */
+  arrange(entries: readonly ClockEntry[]): Promise<void>;
 }
 
 export interface ClockPorts {
-  /** The next fire after `after`, both in milliseconds; `undefined` when there is none. */
-  nextFire(spec: { cron: string; timezone: string }, after: number): number | undefined;
-  /** @param slot the planned instant in milliseconds, the same for every repetition of the tick. */
-  onTick(scheduleId: string, slot: number): Promise<void>;
+  /** The next tick after `after`, both in milliseconds; `undefined` when there is none. */
+  nextTick(id: string, after: number): number | undefined;
+  /** @param due the planned instant in milliseconds, the same for every repetition of the tick. */
+  onTick(id: string, due: number): Promise<void>;
+  /** A person added the schedule's job by hand. @param job names it, also when it is repeated. */
+  onHand(id: string, job: string): Promise<void>;
+}
+
+interface TickData {
+  schedule: string;
+  version: string;
 }
 
 export async function startClock(redis: Redis, ports: ClockPorts): Promise<Clock> {
   const settings = {
-    // One reading of cron in the whole product: the same that validates the configuration and shows the forecast.
-    repeatStrategy: (after: number, options: { pattern?: string; tz?: string }) =>
-      ports.nextFire({ cron: options.pattern ?? '', timezone: options.tz ?? 'UTC' }, after),
+    // One reading of schedules in the whole product: the same that judges slots and shows the forecast.
+    repeatStrategy: (after: number, _options: unknown, id?: string) => ports.nextTick(id ?? '', after),
   };
-  const queue = new Queue(TICKS_QUEUE, { connection: redis, prefix: PREFIX, settings });
+  const queue = new Queue<TickData>(TICKS_QUEUE, { connection: redis, prefix: PREFIX, settings });
   queue.on('error', () => undefined);
   await releaseAll(redis, TICKS_QUEUE);
-  const worker = new Worker<{ schedule: string }>(
+  const worker = new Worker<TickData>(
     TICKS_QUEUE,
-    async (job) => ports.onTick(job.data.schedule, slotOf(job.id, job.timestamp)),
+    async ({ id = '', timestamp, data }) => {
+      // `repeat:<scheduler>:<due>`; a job that a person added has an id of its own.
+      const due = /^repeat:.*:(\d+)$/.exec(id)?.[1];
+      if (due === undefined) await ports.onHand(data.schedule, `${id}.${timestamp}`);
+      else await ports.onTick(data.schedule, Number(due));
+    },
     {
       connection: redis,
       prefix: PREFIX,
@@ -52,7 +65,7 @@ export async function startClock(redis: Redis, ports: ClockPorts): Promise<Clock
   await worker.waitUntilReady();
   return {
     queue,
-    arrange: (specs) => arrange(queue, specs),
+    arrange: (entries) => arrange(queue, entries, ports),
     async [Symbol.asyncDispose]() {
       await worker.close();
       await queue.close();
@@ -60,28 +73,24 @@ export async function startClock(redis: Redis, ports: ClockPorts): Promise<Clock
   };
 }
 
-async function arrange(queue: Queue, specs: readonly ScheduleSpec[]): Promise<void> {
+async function arrange(queue: Queue<TickData>, entries: readonly ClockEntry[], ports: ClockPorts): Promise<void> {
   const known = new Map((await queue.getJobSchedulers(0, -1, true)).map((found) => [found.key, found]));
-  for (const spec of specs) {
-    const found = known.get(spec.id);
-    known.delete(spec.id);
-    // Upserting an unchanged cron schedule would drop its overdue slot: last night's backup, after a reboot.
-    if (found?.pattern === spec.cron && found.tz === spec.timezone) continue;
+  for (const { id, when, timezone, version } of entries) {
+    // What never ticks has no scheduler.
+    if (ports.nextTick(id, Date.now()) === undefined) continue;
+    const found = known.get(id);
+    known.delete(id);
+    // Upserting an unchanged schedule would drop its overdue tick, and with it the first sign of life after a reboot.
+    if (found?.template?.data?.version === version) continue;
     await queue.upsertJobScheduler(
-      spec.id,
-      { pattern: spec.cron, tz: spec.timezone },
+      id,
+      { pattern: when, tz: timezone },
       {
-        name: `${spec.workflow} ${spec.service}`,
-        data: { schedule: spec.id },
+        name: id,
+        data: { schedule: id, version },
         opts: { attempts: 1_000, backoff: { type: 'fixed', delay: 5_000 } },
       },
     );
   }
   for (const id of known.keys()) await queue.removeJobScheduler(id);
-}
-
-/** `repeat:<scheduler>:<slot>`; a tick that a person started by hand has no slot, its own time serves. */
-function slotOf(jobId: string | undefined, timestamp: number): number {
-  const slot = /^repeat:.*:(\d+)$/.exec(jobId ?? '')?.[1];
-  return slot === undefined ? timestamp : Number(slot);
 }

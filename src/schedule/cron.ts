@@ -1,6 +1,8 @@
 /** Cron expressions: what a user may write, and when it fires. */
-import { Cron } from 'croner';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { cronCalendar } from '#schedule/calendar.ts';
+import { openPattern } from '#schedule/pattern.ts';
+import { openZone } from '#schedule/zone.ts';
 
 /** A cron expression that was checked, with the IANA zone whose clock it follows. */
 export interface CronSpec {
@@ -23,22 +25,22 @@ export function parseCron(text: string, timezone: string): CronSpec {
     const fields = cron === '' ? 0 : cron.split(/\s+/).length;
     if (fields !== 5 && fields !== 6) throw bad(text, `it has ${fields} fields; 5 are needed, or 6 with seconds first`);
   }
-  const spec = { cron, timezone };
   try {
-    open(spec);
+    openPattern(cron);
   } catch (error) {
     throw bad(text, errorText(error).replace(/^CronPattern: /, ''));
   }
-  return spec;
+  return { cron, timezone };
 }
 
 /** The instants after `from` at which the schedule fires, at most `count`; fewer when it never fires again. */
-export function nextFires(spec: CronSpec, from: Date, count: number): Date[] {
-  return open(spec).nextRuns(count, from);
-}
-
-function open({ cron, timezone }: CronSpec): Cron {
-  return new Cron(cron, { mode: '5-or-6-parts', timezone, paused: true });
+export function nextFires({ cron, timezone }: CronSpec, from: Date, count: number): Date[] {
+  const calendar = cronCalendar(openPattern(cron), openZone(timezone));
+  const fires: Date[] = [];
+  for (let at = calendar.next(from.getTime()); at !== undefined && fires.length < count; at = calendar.next(at)) {
+    fires.push(new Date(at));
+  }
+  return fires;
 }
 
 function bad(text: string, reason: string): AutopilotError {

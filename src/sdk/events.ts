@@ -6,6 +6,7 @@ export const EVENTS = [
   'update_success',
   'update_failed',
   'rollback_executed',
+  'schedule_missed',
   'needs_attention',
 ] as const;
 
@@ -17,7 +18,6 @@ export const EVENTS_NOT_YET: readonly string[] = [
   'external_access_failed',
   'disk_space_warning',
   'drill_failed',
-  'schedule_missed',
 ];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */

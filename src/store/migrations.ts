@@ -120,4 +120,30 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (service, image, decision, version)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What is known of each schedule of the configuration, and up to which slot the ledger is complete.
+  CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    rules TEXT NOT NULL,
+    accounted_to TEXT NOT NULL,
+    paused_at TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- The ledger: one row for each slot, written with the run that it asked for.
+  CREATE TABLE fires (
+    schedule TEXT NOT NULL,
+    slot TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    service TEXT NOT NULL,
+    due_at TEXT NOT NULL,
+    disposition TEXT NOT NULL,
+    reason TEXT,
+    detail TEXT,
+    run TEXT,
+    late_ms INTEGER,
+    recorded_at TEXT NOT NULL,
+    PRIMARY KEY (schedule, slot)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX fires_by_slot ON fires (slot);
+  `,
 ];

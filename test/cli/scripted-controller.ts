@@ -43,6 +43,8 @@ export function scriptedController({ states = [], events = [], answers = {} }: S
         { run: next(), from: from ?? 'copy-vault', again: ['copy-vault'], reused: ['capture'] },
       ),
     retry: async (id, from) => note('retry', { id, from }, next()),
+    setPaused: async (schedule, paused) =>
+      note('setPaused', { schedule, paused }, { id: schedule, pausedAt: paused ? '2026-03-01T03:00:00.000Z' : null }),
     decisions: async (service) => note('decisions', service, []),
     decide: async (request) => note('decide', request, []),
     unpin: async (request) => note('unpin', request, 1),

@@ -7,6 +7,7 @@ import { runCli } from '#cli/run.ts';
 import type { Config, ServiceConfig } from '#config/types.ts';
 import { createCatalog } from '#host/catalog.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { plainRules } from '#schedule/rules.ts';
 import type { ScriptedController } from '#test/cli/scripted-controller.ts';
 
 export const NOW = new Date('2026-03-01T03:00:00.000Z');
@@ -60,7 +61,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     host: 'nas',
     config: {},
     backup: {
-      schedule: { cron: '0 3 * * *', timezone: 'UTC' },
+      schedule: plainRules('0 3 * * *', 'UTC'),
       destinations: ['usb'],
       compression: { algorithm: 'zstd', level: 3 },
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
@@ -124,7 +125,8 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     config: { check: away, show: away, get: away, schema: away },
     plugins: { list: away, check: away, template: away, folder: away },
     doctor: away,
-    schedules: away,
+    forecast: away,
+    openLedgerLog: async () => null,
     testChannels: away,
     openOutboxLog: async () => null,
     checkUpdates: away,

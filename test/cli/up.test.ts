@@ -1,40 +1,6 @@
-/** `schedules`, `up` and `worker`: what is listed, what is passed on, and how they end. */
+/** `up` and `worker`: what is passed on, and how they end. */
 import { expect, test } from 'vitest';
 import { stage } from '#test/cli/stage.ts';
-
-test('schedules are listed with their next instant, and what is due in order', async () => {
-  const at = (text: string) => new Date(`2026-03-${text}Z`);
-  const schedules = async () => [
-    {
-      id: 'backup.b',
-      workflow: 'backup',
-      service: 'b',
-      cron: '0 4 * * *',
-      timezone: 'UTC',
-      fires: [at('01T04:00:00'), at('02T04:00:00')],
-    },
-    {
-      id: 'backup.a',
-      workflow: 'backup',
-      service: 'a',
-      cron: '30 3 * * *',
-      timezone: 'UTC',
-      fires: [at('01T03:30:00'), at('09T03:30:00')],
-    },
-    { id: 'backup.c', workflow: 'backup', service: 'c', cron: '0 0 30 2 *', timezone: 'UTC', fires: [] },
-  ];
-
-  const list = await stage({ rooms: { schedules } }).run('schedules');
-  const next = await stage({ rooms: { schedules } }).run('schedules', 'next', '--days', '2', '--json');
-
-  expect(list.stdout).toMatch(/backup\.b +backup +b +0 4 \* \* \* +UTC +04:00/);
-  expect(list.stdout).toMatch(/backup\.c .* never/);
-  expect(JSON.parse(next.stdout).fires.map(({ schedule }: { schedule: string }) => schedule)).toEqual([
-    'backup.a',
-    'backup.b',
-    'backup.b',
-  ]);
-});
 
 test.each([
   ['SIGINT', 130],

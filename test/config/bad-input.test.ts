@@ -101,7 +101,7 @@ describe('a fault is told once, with its place', () => {
     [
       'a schedule of the wrong type',
       with_('"0 3 * * *"', '3'),
-      'homelab-autopilot.yaml:11:13  backup.schedule\n  expected a cron expression such as "0 3 * * *" or @daily, or false, got 3',
+      'homelab-autopilot.yaml:11:13  backup.schedule\n  expected a cron expression such as "0 3 * * *" or @daily, a map with cron or every, or false, got 3',
     ],
     [
       'a duration that is none',

@@ -20,6 +20,10 @@ describe('the JSON Schema', () => {
     ['a variable for a word', 'global: { log_level: "${LEVEL:-warn}" }'],
     ['a variable for a duration', 'global: { timeout: "${LIMIT:-2h}" }'],
     ['no schedule', 'backup: { schedule: false }'],
+    [
+      'a schedule as a map',
+      'backup: { schedule: { every: 6h, window: { start: "01:00", duration: 4h, every: [sat] } } }',
+    ],
     ['rules with dashes', 'backup: { retention: { keep-last: 3 } }'],
   ])('takes %s, as the check does', async (_title, yaml) => {
     const { errors } = await checked(yaml);
@@ -33,6 +37,7 @@ describe('the JSON Schema', () => {
     ['an unknown key', 'backup: { retention: { keep_dayly: 3 } }'],
     ['a word that is none of the known ones', 'global: { log_level: inof }'],
     ['a duration that is none', 'global: { timeout: 5min }'],
+    ['a schedule with an unknown key', 'backup: { schedule: { cron: "@daily", catchup: all } }'],
     ['a text for a number', 'global: { priority: { nice: low } }'],
     ['a missing secret', 'redis: {}'],
     ['an unknown plugin', 'destinations: { a: { type: x, path: /a } }'],

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '#config/load.ts';
+import { plainRules } from '#schedule/rules.ts';
 import { catalog, checked, SOUND, written } from '#test/config/fixture.ts';
 
 async function loaded(main: string, options: Parameters<typeof checked>[1] = {}) {
@@ -73,7 +74,7 @@ describe('services', () => {
           update: {},
         },
         backup: {
-          schedule: { cron: '0 3 * * *', timezone: 'Europe/Berlin' },
+          schedule: plainRules('0 3 * * *', 'Europe/Berlin'),
           destinations: ['usb', 'vault'],
           compression: { algorithm: 'zstd', level: 3 },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },

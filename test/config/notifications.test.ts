@@ -46,7 +46,12 @@ describe('what it compiles to', () => {
         },
       ],
       routes: [
-        { events: ['*_failed', 'needs_attention'], services: null, channels: ['chat', 'mail'], quietHours: null },
+        {
+          events: ['*_failed', 'schedule_missed', 'needs_attention'],
+          services: null,
+          channels: ['chat', 'mail'],
+          quietHours: null,
+        },
       ],
     });
     expect(effective['notifications']).toEqual({

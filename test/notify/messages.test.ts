@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
 import { nextTry } from '#notify/back-off.ts';
 import { digestOf } from '#notify/digest.ts';
+import { missedMessage } from '#notify/missed-message.ts';
 import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
+import type { Fire } from '#schedule/fire.ts';
 import { EVENTS } from '#sdk/events.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 import { runDetail, stepView } from '#test/cli/scripted-controller.ts';
@@ -138,4 +140,37 @@ test('tries are further and further apart, at most an hour, and never sooner tha
   expect(seconds(1, 64_570)).toBe(64.57);
   expect(seconds(5, 0)).toBe(1);
   expect(seconds(1, Number.MAX_SAFE_INTEGER)).toBe(86_400);
+});
+
+test('a slot that was missed is told with its time, the reason, and where to read more', () => {
+  const fire = (slot: string): Fire => ({
+    schedule: 'backup.notes',
+    workflow: 'backup',
+    service: 'notes',
+    slot,
+    dueAt: slot,
+    disposition: 'missed',
+    reason: 'controller_down',
+    detail: 'the controller was not running; catch_up is none',
+    run: null,
+    lateMs: null,
+    recordedAt: slot,
+  });
+  const around = { origin: ORIGIN, host: 'nas', at: new Date('2026-03-03T08:00:00Z') };
+
+  const told = missedMessage([fire('2026-03-02T02:00:00.000Z'), fire('2026-03-03T02:00:00.000Z')], around);
+
+  expect(told?.message).toMatchObject({
+    event: 'schedule_missed',
+    title: 'backup notes did not run',
+    service: 'notes',
+  });
+  expect(told?.message.text.split('\n')).toEqual([
+    'It was due at 2026-03-03 03:00:00 CET: the controller was not running; catch_up is none.',
+    '1 more of this schedule before it did not run either.',
+    'Next: look at  homelab-autopilot schedules log --schedule backup.notes, or run it now with  homelab-autopilot enqueue backup notes',
+    '',
+    'home · nas · 2026-03-03 09:00:00 CET',
+  ]);
+  expect(missedMessage([], around)).toBeNull();
 });
