@@ -29,6 +29,15 @@ export function action<I extends z.ZodType, O extends z.ZodType>(
   return { effect, title, ...shape, optional: false };
 }
 
+/** Declares an action that a plugin may leave out; who would use it has another way then. */
+export function optionalAction<I extends z.ZodType, O extends z.ZodType>(
+  effect: Effect,
+  title: string,
+  shape: { input: I; output: O },
+): Action<I, O> & { optional: true } {
+  return { effect, title, ...shape, optional: true };
+}
+
 export type KindName = 'hypervisor' | 'service' | 'destination' | 'notification' | 'archive';
 export type Actions = Record<string, Action>;
 
@@ -40,8 +49,8 @@ export type OutputOf<A extends Action> = z.output<A['output']>;
 export type ProbeAnswer = 'done' | 'not-done' | 'unknown';
 
 type Perform<A extends Action, C> = (tools: Tools<C>, input: z.output<A['input']>) => Promise<z.input<A['output']>>;
-type RequiredNames<A extends Actions> = { [K in keyof A]: A[K]['optional'] extends true ? never : K }[keyof A];
-type OptionalNames<A extends Actions> = Exclude<keyof A, RequiredNames<A>>;
+export type RequiredNames<A extends Actions> = { [K in keyof A]: A[K]['optional'] extends true ? never : K }[keyof A];
+export type OptionalNames<A extends Actions> = Exclude<keyof A, RequiredNames<A>>;
 type OnceNames<A extends Actions> = { [K in keyof A]: A[K]['effect'] extends 'once' ? K : never }[keyof A];
 
 export type Implementation<A extends Actions, C> = { [K in RequiredNames<A>]: Perform<A[K], C> } & {
