@@ -53,8 +53,10 @@ async function open(tools: SftpTools, { client, config, gone }: Opening): Promis
   // After the start an error is a lost connection; every operation that waits is told, and there may be several.
   client.on('error', (error) => gone.reject(error));
   client.on('close', () => gone.reject(new Error('the server closed the connection')));
-  client.connect(config);
+  // Many small requests each wait for an answer, which Nagle's algorithm would hold back.
+  client.on('connect', () => client.setNoDelay(true));
   try {
+    client.connect(config);
     await Promise.race([ready.promise, gone.promise]);
   } catch (error) {
     tools.signal.throwIfAborted();
