@@ -41,7 +41,7 @@ export async function storeSet(
     return { bytes: totalBytes };
   }
   if (!existing) await refuseTaken(copying);
-  await removeOtherPartials(copying);
+  if (place.files.rename !== undefined) await removeOtherPartials(copying);
   await place.files.makeFolder(copying.folders.parent);
   if (place.files.rename === undefined) await storeByManifest(copying);
   else await storeByRename(copying, { rename: place.files.rename, existing });

@@ -9,7 +9,14 @@ import { parseHostKey } from '#plugins/destinations/sftp/host-key.ts';
 import { plugin as sftp } from '#plugins/destinations/sftp/index.ts';
 import { openBed } from '#test/archive/bed.ts';
 import { openProxy } from '#test/chaos/proxy.ts';
-import { filesBelow, keepsPromises, type Place, SET, stageSet } from '#test/plugins/destinations/promises.ts';
+import {
+  filesBelow,
+  keepsPromises,
+  keepsSets,
+  type Place,
+  SET,
+  stageSet,
+} from '#test/plugins/destinations/promises.ts';
 import { mountTmpfs } from '#test/support/mounts.ts';
 import { needs } from '#test/support/needs.ts';
 import { freePort } from '#test/support/redis.ts';
@@ -50,7 +57,7 @@ describe('OpenSSH, with a key', () => {
 });
 
 describe('a server without the extensions of OpenSSH, with a password', () => {
-  keepsPromises(async (context) => {
+  keepsSets(async (context) => {
     needs(context, 'rclone', 'ssh-keygen');
     const bed = await openBed({ plugins: [sftp], secrets: { password: 'correct horse' } });
     const root = join(bed.folder, 'server');
