@@ -99,11 +99,16 @@ async function upload(copying: Copying, folder: string, parts: readonly string[]
   const there = new Map((await files.list(folder, 1)).map(({ path, bytes }) => [path, bytes]));
   const others = SET_PARTS.filter((part) => !parts.includes(part) && there.has(part));
   let bytes = others.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
+  const onBytes = (more: number) => tools.progress({ bytes: (bytes += more), totalBytes });
   for (const part of parts) {
     const held = there.get(part) ?? 0;
     const from = resumes && held <= (sizes.get(part) ?? 0) ? held : 0;
+    // Of a small file that is there in full nothing is in doubt: it belongs to this set, and will be read back.
+    if (from > 0 && from === sizes.get(part) && part !== SET_FILES.data) {
+      onBytes(from);
+      continue;
+    }
     if (from > 0) tools.log.info('a copy that was cut off is gone on with', { part, from });
-    const onBytes = (more: number) => tools.progress({ bytes: (bytes += more), totalBytes });
     await files.put(join(directory, part), `${folder}/${part}`, { from, onBytes });
     faultPoint('copy.middle');
   }

@@ -207,7 +207,7 @@ test('what a partial copy of other data holds is not gone on with', async (conte
   expect(await bed.archive('verifyCopy', AT)).toMatchObject({ how: 'read back' });
 });
 
-test('an attempt whose last answer was lost is found whole, and nothing is sent again', async (context) => {
+test('a set that is whole there already is read back, and not sent again', async (context) => {
   await using place = await openServer(context);
   const { bed, root } = place;
   const { directory } = await stageSet(bed);
