@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { plugin as rclone } from '#plugins/destinations/rclone/index.ts';
+import { destination } from '#sdk/kinds/destination.ts';
 import { openBed, restore } from '#test/archive/bed.ts';
 import { openProxy } from '#test/chaos/proxy.ts';
 import {
@@ -97,10 +98,10 @@ test('an encrypted remote holds nothing readable, and gives the set back whole',
   const names = await filesBelow(root);
   expect(names).toHaveLength(5);
   expect(names.filter((name) => /notes|manifest|data/.test(name))).toEqual([]);
-  const opened = await bed.destination('nas', 'open', SET);
+  const opened = destination.actions.open.output.parse(await bed.destination('nas', 'open', SET));
   const to = join(bed.folder, 'restored');
   await mkdir(to);
-  await restore(bed, `${opened['directory'] as string}`, { to });
+  await restore(bed, opened.directory, { to });
   execFileSync('diff', ['--recursive', source, join(to, source)]);
 });
 

@@ -1,102 +1,26 @@
 /** A server that is known by its key gets whole sets, whatever happens to the line; another one gets nothing. */
-import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, type TestContext, test } from 'vitest';
-import type { JsonObject } from '#kernel/json.ts';
+import { describe, expect, test } from 'vitest';
 import { parseHostKey } from '#plugins/destinations/sftp/host-key.ts';
 import { plugin as sftp } from '#plugins/destinations/sftp/index.ts';
 import { openBed } from '#test/archive/bed.ts';
 import { openProxy } from '#test/chaos/proxy.ts';
-import {
-  filesBelow,
-  keepsPromises,
-  keepsSets,
-  type Place,
-  SET,
-  stageSet,
-} from '#test/plugins/destinations/promises.ts';
+import { filesBelow, keepsPromises, keepsSets, SET, stageSet } from '#test/plugins/destinations/promises.ts';
+import { openPlainServer, openServer, secretRef } from '#test/plugins/destinations/ssh-places.ts';
 import { mountTmpfs } from '#test/support/mounts.ts';
 import { needs } from '#test/support/needs.ts';
 import { freePort } from '#test/support/redis.ts';
-import { startSshd, type TestSshd } from '#test/support/sshd.ts';
 import { eventually } from '#test/support/wait.ts';
 
 const AT = { ...SET, destination: 'nas' };
-const secretRef = (path: string): JsonObject => ({ $secret: { path, source: { from: 'configuration' } } });
-
-interface SshPlace extends Place {
-  sshd: TestSshd;
-  config: JsonObject;
-}
-
-async function openServer(context: Pick<TestContext, 'skip'>): Promise<SshPlace> {
-  needs(context, 'sshd', 'ssh-keygen');
-  const sshd = await startSshd();
-  const bed = await openBed({ plugins: [sftp], secrets: { key: sshd.privateKey } });
-  const root = join(bed.folder, 'server');
-  await mkdir(root);
-  const { port, username, hostKey } = sshd;
-  const config = { host: '127.0.0.1', port, username, path: root, host_key: hostKey, private_key: secretRef('key') };
-  bed.addDestination('nas', config, 'sftp');
-  return {
-    bed,
-    root,
-    sshd,
-    config,
-    async [Symbol.asyncDispose]() {
-      await bed[Symbol.asyncDispose]();
-      await sshd[Symbol.asyncDispose]();
-    },
-  };
-}
-
 describe('OpenSSH, with a key', () => {
   keepsPromises(openServer);
 });
 
 describe('a server without the extensions of OpenSSH, with a password', () => {
-  keepsSets(async (context) => {
-    needs(context, 'rclone', 'ssh-keygen');
-    const bed = await openBed({ plugins: [sftp], secrets: { password: 'correct horse' } });
-    const root = join(bed.folder, 'server');
-    await mkdir(root);
-    const keyFile = join(bed.folder, 'host');
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', keyFile]);
-    const port = await freePort();
-    const words = ['serve', 'sftp', root, '--addr', `127.0.0.1:${port}`, '--key', keyFile, '--config', '/dev/null'];
-    const login = [
-      '--user',
-      'backup',
-      '--pass',
-      'correct horse',
-      '--dir-cache-time',
-      '0s',
-      '--vfs-cache-mode',
-      'writes',
-    ];
-    const cache = ['--cache-dir', join(bed.folder, 'cache'), '--vfs-write-back', '0s'];
-    const server = spawn('rclone', [...words, ...login, ...cache], { stdio: 'ignore' });
-    const hostKey = await readFile(`${keyFile}.pub`, 'utf8');
-    const config = { host: '127.0.0.1', port, username: 'backup', path: '/', host_key: hostKey };
-    bed.addDestination('nas', { ...config, password: secretRef('password') }, 'sftp');
-    await eventually('the server answers', () =>
-      bed.destination('nas', 'list', {}).then(
-        () => true,
-        () => false,
-      ),
-    );
-    return {
-      bed,
-      root,
-      async [Symbol.asyncDispose]() {
-        server.kill('SIGTERM');
-        if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
-        await bed[Symbol.asyncDispose]();
-      },
-    };
-  });
+  keepsSets(openPlainServer);
 });
 
 test('a server with another key than the pinned one gets no try to log in', async (context) => {
