@@ -6,7 +6,7 @@ import { formatBytes } from '#archive/format.ts';
 import { openSet } from '#archive/open-set.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { destination } from '#sdk/kinds/destination.ts';
-import type { Tools } from '#sdk/tools.ts';
+import type { BoundActions, Tools } from '#sdk/tools.ts';
 
 export async function copy(tools: Tools, input: ArchiveInput<'copy'>): Promise<ArchiveOutput<'copy'>> {
   const source = await openSet(tools, { ...input, from: input.from.filter((name) => name !== input.to) });
@@ -25,21 +25,33 @@ export async function verifyCopy(
 ): Promise<ArchiveOutput<'verifyCopy'>> {
   const { set, service } = input;
   const place = tools.use(destination, input.destination);
-  const { directory, temporary } = await place.open({ set, service });
+  const { bytes, how, problems } = await (place.verify?.({ set, service }) ?? readBack(tools, place, { set, service }));
+  const [problem] = problems;
+  if (problem !== undefined) {
+    const where = `the copy of ${set} on ${input.destination} is damaged`;
+    throw new AutopilotError('HA_SET_CORRUPT', `${where}: ${problem.part}: ${problem.reason}`, {
+      next: 'check the disk, then run the backup again',
+    });
+  }
+  const verifiedAt = tools.now().toISOString();
+  await place.annotate({ set, service, verifiedAt });
+  return { bytes, how, verifiedAt, summary: PROOFS[how](formatBytes(bytes)) };
+}
+
+const PROOFS = {
+  'read back': (size: string) => `${size} read back, checksums match`,
+  'server checksum': (size: string) => `${size}, the checksums that the server tells match; nothing was read back`,
+} as const;
+
+type Place = BoundActions<(typeof destination)['actions']>;
+
+async function readBack(tools: Tools, place: Place, which: { set: string; service: string }) {
+  const { directory, temporary } = await place.open(which);
   try {
     let read = 0;
     const onBytes = (bytes: number) => tools.progress({ bytes: (read += bytes) });
     const { bytes, problems } = await verifyParts(directory, { signal: tools.signal, onBytes });
-    const [problem] = problems;
-    if (problem !== undefined) {
-      const where = `the copy of ${set} on ${input.destination} is damaged`;
-      throw new AutopilotError('HA_SET_CORRUPT', `${where}: ${problem.part}: ${problem.reason}`, {
-        next: 'check the disk, then run the backup again',
-      });
-    }
-    const verifiedAt = tools.now().toISOString();
-    await place.annotate({ set, service, verifiedAt });
-    return { bytes, verifiedAt, summary: `${formatBytes(bytes)} read back, checksums match` };
+    return { bytes, problems, how: 'read back' as const };
   } finally {
     if (temporary) await rm(directory, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 /** Reads the data of a set: decompressed by zstd, taken apart by our tar reader. */
+import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namedPipe } from '#archive/pipe.ts';
 import { corrupt } from '#archive/tar/corrupt.ts';
@@ -25,7 +26,7 @@ export async function* readData(
   options: ReadOptions = {},
 ): AsyncGenerator<TarBatch, void, undefined> {
   await using pipe = await namedPipe(tools);
-  const path = join(directory, SET_FILES.data);
+  const path = await followed(join(directory, SET_FILES.data));
   const check = options.ignoreStreamChecksum === true ? '--no-check' : '--check';
   const child = tools.spawn(['zstd', '--decompress', '--stdout', '--quiet', check, path], { stdout: pipe.writer });
   let failure: unknown;
@@ -46,6 +47,11 @@ export async function* readData(
     child.kill();
     await ended;
   }
+}
+
+/** zstd takes no links, and a set on a network share is opened as one. What it leads to is left to zstd to touch. */
+async function followed(path: string): Promise<string> {
+  return await readlink(path).catch(() => path);
 }
 
 function damaged(error: unknown): AutopilotError {

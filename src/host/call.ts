@@ -92,7 +92,10 @@ function boundActions<A extends Actions>(scene: Scene, kind: KindName, name: str
   if (ref === undefined) {
     throw new AutopilotError('HA_PLUGIN_INVALID', `the plan did not hand ${kind} ${name} to the step ${scene.key}`);
   }
-  const names = Object.keys(scene.ports.catalog.kind(kind).actions);
+  const plugin = scene.ports.catalog.find(kind, ref.type);
+  const names = Object.entries(scene.ports.catalog.kind(kind).actions)
+    .filter(([action, { optional }]) => !optional || plugin?.actions[action] !== undefined)
+    .map(([action]) => action);
   const bound = names.map((action) => [action, async (input: unknown) => callBound(scene, ref, { action, input })]);
   // The contract that types the caller is the one that checks each input and output here.
   return Object.fromEntries(bound) as BoundActions<A>;

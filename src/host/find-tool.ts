@@ -30,6 +30,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['rsync', 'rsync'],
   ['ssh', 'openssh-client'],
   ['curl', 'curl'],
+  ['rclone', 'rclone'],
   ['git', 'git'],
 ]);
 

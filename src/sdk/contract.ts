@@ -49,8 +49,8 @@ export type OutputOf<A extends Action> = z.output<A['output']>;
 export type ProbeAnswer = 'done' | 'not-done' | 'unknown';
 
 type Perform<A extends Action, C> = (tools: Tools<C>, input: z.output<A['input']>) => Promise<z.input<A['output']>>;
-type RequiredNames<A extends Actions> = { [K in keyof A]: A[K]['optional'] extends true ? never : K }[keyof A];
-type OptionalNames<A extends Actions> = Exclude<keyof A, RequiredNames<A>>;
+export type RequiredNames<A extends Actions> = { [K in keyof A]: A[K]['optional'] extends true ? never : K }[keyof A];
+export type OptionalNames<A extends Actions> = Exclude<keyof A, RequiredNames<A>>;
 type OnceNames<A extends Actions> = { [K in keyof A]: A[K]['effect'] extends 'once' ? K : never }[keyof A];
 
 export type Implementation<A extends Actions, C> = { [K in RequiredNames<A>]: Perform<A[K], C> } & {

@@ -24,5 +24,8 @@ export { RunningImage, Source, service } from '#sdk/kinds/service.ts';
 export type { Answer, Post } from '#sdk/post.ts';
 export { outcomeOf, post } from '#sdk/post.ts';
 export { Probe, ProbeResult, runProbe, runProbes } from '#sdk/probes.ts';
+export type { Reach } from '#sdk/remote/actions.ts';
+export { remoteActions } from '#sdk/remote/actions.ts';
+export type { PutOptions, RemoteFile, RemoteFiles } from '#sdk/remote/files.ts';
 export { SecretRef, secret } from '#sdk/secret.ts';
 export type { Argv, Child, ExecOptions, ExecResult, Log, Progress, SpawnOptions, Tools } from '#sdk/tools.ts';

@@ -7,6 +7,31 @@ export async function mountPoints(): Promise<string[]> {
   return fieldOfLines('/proc/self/mountinfo', 4);
 }
 
+export interface Mount {
+  path: string;
+  /** The type of its file system: `ext4`, `nfs4`, `fuse.sshfs` … */
+  type: string;
+}
+
+/**
+ * The mount that an absolute, real path lies on, as the kernel's table tells: nothing of the path itself is touched, so
+ * a server that does not answer cannot make this wait. Undefined where the system does not tell.
+ */
+export async function mountOf(path: string): Promise<Mount | undefined> {
+  const lines = (await readIfThere('/proc/self/mountinfo')).split('\n').filter((line) => line !== '');
+  const mounts = lines.map((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    return { path: unescapeOctal(before.split(' ')[4] ?? ''), type: after.split(' ')[0] ?? '' };
+  });
+  // Of mounts on the same point the last one covers the others.
+  return mounts
+    .filter((mount) => isBelow(path, mount.path))
+    .reduce<Mount | undefined>(
+      (best, mount) => (mount.path.length >= (best?.path.length ?? 0) ? mount : best),
+      undefined,
+    );
+}
+
 /** Mount points that `/etc/fstab` names and that are not mounted now. */
 export async function missingMounts(): Promise<string[]> {
   const mounted = new Set(await mountPoints());

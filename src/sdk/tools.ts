@@ -1,6 +1,6 @@
 /** The tools that an action gets handed in. A plugin touches the world through these and nothing else. */
 import type { Readable, Writable } from 'node:stream';
-import type { Actions, InputOf, Kind, OutputOf } from '#sdk/contract.ts';
+import type { Actions, InputOf, Kind, OptionalNames, OutputOf, RequiredNames } from '#sdk/contract.ts';
 import type { SecretRef } from '#sdk/secret.ts';
 
 /** A command as a list of words: never a shell string. */
@@ -63,7 +63,10 @@ export interface Progress {
 
 /** The actions of a named plugin instance, to be called by another action (an archive copies to a destination). */
 export type BoundActions<A extends Actions> = {
-  [K in keyof A]: (input: InputOf<A[K]>) => Promise<OutputOf<A[K]>>;
+  [K in RequiredNames<A>]: (input: InputOf<A[K]>) => Promise<OutputOf<A[K]>>;
+} & {
+  /** Missing where the plugin does not have it. */
+  [K in OptionalNames<A>]?: (input: InputOf<A[K]>) => Promise<OutputOf<A[K]>>;
 };
 
 export interface Tools<C = unknown> {

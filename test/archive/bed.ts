@@ -9,6 +9,7 @@ import { openScratch } from '#host/scratch.ts';
 import { createTools } from '#host/tools.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { plugin as local } from '#plugins/destinations/local/index.ts';
+import type { Plugin } from '#sdk/contract.ts';
 import type { PluginRef } from '#sdk/plan.ts';
 import type { Tools } from '#sdk/tools.ts';
 import { openStage, type Stage, stepOf } from '#test/host/stage.ts';
@@ -24,15 +25,21 @@ export interface Bed extends AsyncDisposable {
   archive(action: string, input: JsonObject, signal?: AbortSignal): Promise<JsonObject>;
   /** Runs an action of a destination. */
   destination(name: string, action: string, input: JsonObject, signal?: AbortSignal): Promise<JsonObject>;
-  addDestination(name: string, config: JsonObject): void;
+  addDestination(name: string, config: JsonObject, type?: string): void;
   withTools<T>(use: (tools: Tools) => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+interface BedSettings {
+  plugins?: readonly Plugin[];
+  secrets?: Record<string, string>;
 }
 
 export const SERVICE = 'notes';
 export const COMPRESSION = { algorithm: 'zstd', level: 1 };
 
-export async function openBed(): Promise<Bed> {
-  const stage = await openStage({ plugins: [archive, local] });
+/** `plugins` are there besides the archive and local destinations; `secrets` by their path in the configuration. */
+export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}): Promise<Bed> {
+  const stage = await openStage({ plugins: [archive, local, ...plugins], secrets });
   const stateDir = join(stage.folder, 'state');
   const folder = join(stage.folder, 'data');
   await mkdir(folder, { recursive: true });
@@ -46,8 +53,8 @@ export async function openBed(): Promise<Bed> {
     folder,
     stateDir,
     staged: (set) => join(stateDir, 'backups/staging', set),
-    addDestination: (name, config) => {
-      destinations.set(name, { kind: 'destination', name, type: 'local', config });
+    addDestination: (name, config, type = 'local') => {
+      destinations.set(name, { kind: 'destination', name, type, config });
     },
     archive: async (action, input, signal = never) => {
       const plugin: PluginRef = { kind: 'archive', name: SERVICE, type: 'archive', config: {} };

@@ -11,8 +11,8 @@ export interface Proxy extends AsyncDisposable {
   set(state: LineState): void;
 }
 
-/** @param target the unix socket that connections are passed on to. */
-export async function openProxy(target: string): Promise<Proxy> {
+/** @param target the unix socket, or the port of this machine, that connections are passed on to. */
+export async function openProxy(target: string | number): Promise<Proxy> {
   let state: LineState = 'whole';
   const pairs = new Set<[Socket, Socket]>();
   const hold = ([near, far]: [Socket, Socket], held: boolean) => {
@@ -30,7 +30,7 @@ export async function openProxy(target: string): Promise<Proxy> {
       near.resetAndDestroy();
       return;
     }
-    const far = createConnection(target);
+    const far = typeof target === 'string' ? createConnection(target) : createConnection(target, '127.0.0.1');
     const pair: [Socket, Socket] = [near, far];
     pairs.add(pair);
     near.pipe(far);

@@ -1,7 +1,7 @@
 /** What the product itself does with backup sets. Not a kind for users' plugins: `src/archive` is its one plugin. */
 import { z } from 'zod';
 import { action, kind } from '#sdk/contract.ts';
-import { SET_ID, SetPurpose } from '#sdk/kinds/destination.ts';
+import { SET_ID, SetPurpose, VerifiedHow } from '#sdk/kinds/destination.ts';
 import { Release, Source } from '#sdk/kinds/service.ts';
 import { Retention } from '#sdk/retention.ts';
 
@@ -57,9 +57,14 @@ export const archive = kind('archive', 'Backup sets', {
     input: z.object({ set: SET_ID, service: z.string(), to: z.string(), from: z.array(z.string()).default([]) }),
     output: z.object({ bytes: z.number().int(), summary: z.string() }),
   }),
-  verifyCopy: action('idempotent', 'Reads a copy back, compares every part with its checksum, notes it on the copy', {
+  verifyCopy: action('idempotent', 'Compares every part of a copy with its checksum, notes it on the copy', {
     input: z.object({ set: SET_ID, service: z.string(), destination: z.string() }),
-    output: z.object({ bytes: z.number().int(), verifiedAt: z.iso.datetime(), summary: z.string() }),
+    output: z.object({
+      bytes: z.number().int(),
+      how: VerifiedHow,
+      verifiedAt: z.iso.datetime(),
+      summary: z.string(),
+    }),
   }),
   retain: action('idempotent', 'Removes the sets that no retention rule keeps', {
     input: z.object({ service: z.string(), destination: z.string(), retention: Retention }),

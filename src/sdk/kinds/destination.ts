@@ -1,6 +1,6 @@
 /** The destination kind: a place that keeps backup sets. */
 import { z } from 'zod';
-import { action, kind } from '#sdk/contract.ts';
+import { action, kind, optionalAction } from '#sdk/contract.ts';
 
 export const SET_ID = z.string().regex(/^[a-z][a-z0-9-]{3,80}$/, 'not a backup set id');
 
@@ -23,6 +23,11 @@ export const SetSummary = z.object({
   purpose: SetPurpose.default('backup'),
 });
 export type SetSummary = z.output<typeof SetSummary>;
+
+/** By which proof a copy counts as verified. */
+export const VerifiedHow = z
+  .enum(['read back', 'server checksum'])
+  .describe('Every byte came back and was compared, or the server told the SHA-256 of what it has');
 
 export const destination = kind('destination', 'A place that keeps backup sets', {
   check: action('read', 'Tells whether the place is there, writable, and how much room it has', {
@@ -49,6 +54,14 @@ export const destination = kind('destination', 'A place that keeps backup sets',
     output: z.object({
       directory: z.string(),
       temporary: z.boolean().describe('Whether the caller removes the directory when it is done'),
+    }),
+  }),
+  verify: optionalAction('read', 'Compares a copy with its checksums, where a local copy would only be in the way', {
+    input: z.object({ service: z.string(), set: SET_ID }),
+    output: z.object({
+      bytes: z.number().int().nonnegative(),
+      how: VerifiedHow,
+      problems: z.array(z.object({ part: z.string(), reason: z.string() })),
     }),
   }),
   annotate: action('idempotent', 'Records on the copy itself that it was verified, or is pinned', {

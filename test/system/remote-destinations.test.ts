@@ -1,0 +1,88 @@
+/** Restore points on other machines, as their owner sees them: made by the program, and used when all else is lost. */
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, type TestContext, test } from 'vitest';
+import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
+import { type Mount, mountTmpfs } from '#test/support/mounts.ts';
+import { needs } from '#test/support/needs.ts';
+import { startSshd, type TestSshd } from '#test/support/sshd.ts';
+
+const CONFIG = `version: 1
+global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
+destinations:
+  ssh: { type: sftp, host: 127.0.0.1, port: PORT, username: USER, path: DIR/ssh, host_key: "KEY", private_key_file: DIR/key }
+  cloud: { type: rclone, remote: "disk:", config_file: DIR/rclone.conf }
+  share: { type: nfs, path: DIR/share, fs_types: [tmpfs] }
+services:
+  - name: notes
+    type: generic
+    backup:
+      paths: [DIR/data]
+      destinations: [ssh, cloud, share]
+      retention: { keep_last: 1 }
+`;
+
+const PLACES = ['ssh', 'cloud', 'share'];
+
+interface Lab extends AsyncDisposable {
+  homelab: TestHomelab;
+  id: string;
+}
+
+/** After the backups neither the state file nor Redis are left, and nothing of ours runs. */
+async function backUpAndLoseAll(context: Pick<TestContext, 'skip'>): Promise<Lab> {
+  needs(context, 'sshd', 'rclone');
+  await using stack = new AsyncDisposableStack();
+  const sshd: TestSshd = stack.use(await startSshd());
+  const { port, username, hostKey } = sshd;
+  const config = CONFIG.replace('PORT', String(port)).replace('USER', username).replace('KEY', hostKey);
+  const homelab = stack.use(await startHomelab(config));
+  const { dir } = homelab;
+  for (const name of ['ssh', 'cloud']) await mkdir(join(dir, name));
+  const share: Mount = stack.use(await mountTmpfs(context, join(dir, 'share'), '32m'));
+  await writeFile(join(share.path, '.homelab-autopilot'), '');
+  await homelab.write('rclone.conf', `[disk]\ntype = alias\nremote = ${join(dir, 'cloud')}\n`);
+  await homelab.write('data/a.txt', 'one');
+  await homelab.write('data/deep/b.bin', 'two'.repeat(10_000));
+  await chmod(await homelab.write('key', sshd.privateKey), 0o600);
+  const up = await homelab.start(['up', '--port', '0']);
+  await homelab.backup('notes');
+  const run = await homelab.backup('notes');
+  await up.stop();
+  expect(run).toMatchObject({ status: 'succeeded' });
+  const proofs = run.steps.map(({ summary }) => summary).filter((summary) => summary?.includes('read back, checksums'));
+  expect(proofs).toHaveLength(PLACES.length);
+  await rm(join(dir, 'state'), { recursive: true });
+  const [id = ''] = (await readdir(join(dir, 'ssh/notes'))).toSorted();
+  const kept = stack.move();
+  return { homelab, id, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+test('with all lost but one copy, restore points are listed, verified, pinned and restored from it', async (context) => {
+  await using lab = await backUpAndLoseAll(context);
+  const { homelab, id } = lab;
+
+  for (const place of PLACES) {
+    const at = ['--destination', place, '--json'];
+    const target = join(homelab.dir, `restored-${place}`);
+    await mkdir(target);
+
+    const listed = await homelab.cli(['backups', 'notes', ...at]);
+    const verified = await homelab.cli(['backups', 'verify', id, ...at]);
+    const pinned = await homelab.cli(['backups', 'pin', id, ...at]);
+    const restored = await homelab.cli(['backups', 'restore', id, '--to', target, ...at]);
+
+    // Retention has kept the newer of two.
+    expect(await readdir(join(homelab.dir, place, 'notes'))).toEqual([id]);
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      restorePoints: [{ id, copies: [{ destination: place, status: 'verified' }] }],
+    });
+    expect(verified).toMatchObject({ status: 0, stdout: expect.stringContaining('entries read back, all match') });
+    expect(pinned).toMatchObject({ status: 0 });
+    expect((await homelab.cli(['backups', 'notes', ...at])).stdout).toContain('"pinned": true');
+    expect(restored).toMatchObject({ status: 0 });
+    expect(await readFile(join(target, homelab.dir, 'data/a.txt'), 'utf8')).toBe('one');
+    // What was fetched for it is gone.
+    expect(await readdir(join(homelab.dir, 'state/backups/fetched'))).toEqual([]);
+  }
+}, 300_000);
