@@ -23,6 +23,8 @@ export interface History extends Disposable {
 export interface Running {
   url: string | null;
   pids: Record<string, number>;
+  /** What is not as it should be with a Redis that is not ours. */
+  warnings: string[];
 }
 
 export interface LongRun {

@@ -36,6 +36,7 @@ function longRun(context: Context, call: Call, begun: Date): LongRun {
   return {
     signal: context.interrupted,
     onReady: (running) => {
+      for (const text of running.warnings) terminal.tell(`warning: redis: ${text}`);
       if (flag(call, 'json')) printJson(context, running);
       else printLines(context, readyLines(running, context.now().getTime() - begun.getTime()));
     },
