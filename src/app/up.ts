@@ -6,7 +6,6 @@ import type { Settings } from '#app/settings.ts';
 import { spawnWorker } from '#app/spawn-worker.ts';
 import type { ProcessSpec, SupervisorEvents } from '#app/supervisor.ts';
 import { supervise } from '#app/supervisor.ts';
-import type { Config } from '#config/types.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { reachRedis } from '#queue/connection.ts';
 import { startManagedRedis } from '#queue/managed-redis.ts';
@@ -19,6 +18,8 @@ export interface Running {
   /** The address of the web pages; null without them. */
   url: string | null;
   pids: Record<string, number>;
+  /** What is not as it should be with a Redis that is not ours. */
+  warnings: string[];
 }
 
 export interface UpOptions {
@@ -27,8 +28,6 @@ export interface UpOptions {
   ui: boolean;
   signal: AbortSignal;
   onReady(running: Running): void;
-  /** What is not as it should be, and works nevertheless. */
-  onWarning(text: string): void;
   events: SupervisorEvents;
 }
 
@@ -41,8 +40,8 @@ const WORKER_GRACE_MS = 25_000;
 const REDIS_GRACE_MS = 20_000;
 
 /** Runs until the signal fires, then stops all in order. */
-export async function up({ config }: Settings, options: UpOptions): Promise<void> {
-  if (config.redis !== null) await judge(config, options);
+export async function up(settings: Settings, options: UpOptions): Promise<void> {
+  const { config } = settings;
   let url: string | null = null;
   const { host, stateDir } = config.global;
   // Before anything is started: what is started first would take the place of the other one's Redis.
@@ -65,20 +64,8 @@ export async function up({ config }: Settings, options: UpOptions): Promise<void
   };
   const specs = [...(config.redis === null ? [redis] : []), controller, workerProcess(config.file, host, 'service')];
   await using supervised = await supervise(specs, options.events);
-  options.onReady({ url, pids: supervised.pids() });
+  options.onReady({ url, pids: supervised.pids(), warnings: await redisWarnings(settings) });
   await fired(options.signal);
-}
-
-/** A Redis of the user's own may throw jobs away, or forget them: said before anything relies on it. */
-async function judge(config: Config, { onWarning }: UpOptions): Promise<void> {
-  // One that is away is the controller's to tell.
-  const redis = await reachRedis(await redisAddress(config, createSecretResolver(config))).catch(() => null);
-  if (redis === null) return;
-  try {
-    for (const warning of (await judgeRedis(redis)).warnings) onWarning(`redis: ${warning}`);
-  } finally {
-    redis.disconnect();
-  }
 }
 
 export interface WorkerOptions {
@@ -90,7 +77,8 @@ export interface WorkerOptions {
 }
 
 /** The workers of one host, joined to a Redis that other machines share. */
-export async function runWorker({ config }: Settings, options: WorkerOptions): Promise<void> {
+export async function runWorker(settings: Settings, options: WorkerOptions): Promise<void> {
+  const { config } = settings;
   if (config.redis === null) {
     throw new AutopilotError('HA_CONFIG_INVALID', `${config.file} names no redis.url, so there is nothing to join`, {
       next: 'Set redis.url (or url_file) to the Redis that the controller uses',
@@ -98,7 +86,7 @@ export async function runWorker({ config }: Settings, options: WorkerOptions): P
   }
   const specs = options.kinds.map((kind) => workerProcess(config.file, options.host, kind));
   await using supervised = await supervise(specs, options.events);
-  options.onReady({ url: null, pids: supervised.pids() });
+  options.onReady({ url: null, pids: supervised.pids(), warnings: await redisWarnings(settings) });
   await fired(options.signal);
 }
 
@@ -108,6 +96,20 @@ function workerProcess(config: string, host: string, kind: WorkerKind): ProcessS
     start: async () => (await spawnWorker({ name: kind, config, host })).child,
     graceMs: WORKER_GRACE_MS,
   };
+}
+
+/** Our own is made as it should be. */
+async function redisWarnings({ config }: Settings): Promise<string[]> {
+  if (config.redis === null) return [];
+  try {
+    const redis = await reachRedis(await redisAddress(config, createSecretResolver(config)));
+    const { warnings } = await judgeRedis(redis);
+    redis.disconnect();
+    return warnings;
+  } catch {
+    // It was there a moment ago; whoever needs it says so.
+    return [];
+  }
 }
 
 async function fired(signal: AbortSignal): Promise<void> {

@@ -26,12 +26,13 @@ export interface History extends Disposable {
 export interface Running {
   url: string | null;
   pids: Record<string, number>;
+  /** What is not as it should be with a Redis that is not ours. */
+  warnings: string[];
 }
 
 export interface LongRun {
   signal: AbortSignal;
   onReady(running: Running): void;
-  onWarning(text: string): void;
   events: SupervisorEvents;
 }
 

@@ -19,6 +19,8 @@ interface Held {
   number: number;
   token: string;
   lease: Lease;
+  /** By the clock that stands still while the machine is suspended. */
+  overdueAt: number;
 }
 
 const main = port();
@@ -40,12 +42,13 @@ const clock = setInterval(watchClock, WATCH_MS);
 void beatOnce();
 
 function hold(order: Extract<HeartbeatOrder, { hold: string }>): void {
-  held.set(order.hold, order);
+  const lock: Held = { ...order, overdueAt: performance.now() + order.limitMs };
+  held.set(order.hold, lock);
   known.add(`${order.hold} ${order.token}`);
   for (const oldest of known) if (known.size > KNOWN) known.delete(oldest);
   if (isOurs(order.lease)) return;
   doubtful.add(order.number);
-  void Promise.race([renew(order.hold, order), pause(OBEY_MS)]).finally(() => doubtful.delete(order.number));
+  void Promise.race([renew(order.hold, lock), pause(OBEY_MS)]).finally(() => doubtful.delete(order.number));
 }
 
 /** The same job may be held again already. */
@@ -79,7 +82,11 @@ async function renewUntaken(): Promise<void> {
 
 /** While Redis is away no answer comes at all, so the clock itself is watched. */
 function watchClock(): void {
-  for (const [job, { lease, number }] of held) if (!isOurs(lease) && !doubtful.has(number)) lose(job);
+  for (const [job, { lease, number, overdueAt }] of held) {
+    if (!isOurs(lease) && !doubtful.has(number)) lose(job);
+    // The main thread ends every step in time, unless it is in a loop without end: busy is not dead, but this is.
+    if (performance.now() > overdueAt) process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 /**

@@ -19,7 +19,7 @@ export type HeartbeatWork = HeartbeatPlan & { ourTokens: string };
 
 /** What the main thread tells the thread. */
 export type HeartbeatOrder =
-  | { hold: string; number: number; token: string; lease: Lease }
+  | { hold: string; number: number; token: string; lease: Lease; limitMs: number }
   | { release: string; number: number }
   | { stop: true };
 
@@ -45,7 +45,12 @@ export interface Heartbeat extends AsyncDisposable {
   release(job: string, hold: Hold | undefined): void;
 }
 
-export async function startHeartbeat(worker: Worker, plan: HeartbeatPlan): Promise<Heartbeat> {
+/** @param limitOf how long (milliseconds) a job may be held at the very most: longer than any that the main thread sees to. */
+export async function startHeartbeat(
+  worker: Worker,
+  plan: HeartbeatPlan,
+  limitOf: (job: Job) => number,
+): Promise<Heartbeat> {
   const thread = new Thread(new URL('heartbeat-thread.ts', import.meta.url), {
     workerData: { ...plan, ourTokens: `${worker.id}:` } satisfies HeartbeatWork,
     resourceLimits: LIMITS,
@@ -67,7 +72,7 @@ export async function startHeartbeat(worker: Worker, plan: HeartbeatPlan): Promi
     // Not as of now: this thread may have stood still since it asked for the job.
     const hold = { number: ++last, lease: newLease(job.processedOn ?? Date.now()) };
     holds.set(job.id ?? '', hold);
-    tell({ hold: job.id ?? '', token: job.token ?? '', ...hold });
+    tell({ hold: job.id ?? '', token: job.token ?? '', limitMs: limitOf(job), ...hold });
   });
   worker.on('completed', ended);
   worker.on('failed', ended);

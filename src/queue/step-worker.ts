@@ -23,7 +23,7 @@ import type { WorkerKind } from '#queue/names.ts';
 import { PREFIX, PROTOCOL, presenceKey, stepQueueName } from '#queue/names.ts';
 import { releaseStepsOfTheDead } from '#queue/orphans.ts';
 import { agreeWithController } from '#queue/presence.ts';
-import { DEAF_MS, LOCK_MS, LOST_DEAF_MS, OBEY_MS, STALLED_CHECK_MS } from '#queue/timing.ts';
+import { DEAF_MS, LOCK_MS, LOST_DEAF_MS, OBEY_MS, OVERDUE_MS, STALLED_CHECK_MS } from '#queue/timing.ts';
 import type { Log, Progress } from '#sdk/tools.ts';
 
 export interface StepContext {
@@ -46,6 +46,8 @@ export interface StepWorkerPorts extends HandoverPorts {
   log: Log;
   /** Performs the step. What it returns, logs and throws holds no secret: all of it goes through Redis. */
   perform(message: StepMessage, context: StepContext): Promise<JsonObject>;
+  /** How long after its time limit a step is taken for endless. Default: a minute; only drills give their own. */
+  overdueMs?: number;
   /** Ends this process: a step goes on although it must not, and nothing else stops it. */
   abandon(): void;
   /** Fires when this process is being stopped for good: what is cut short then is left to the next worker. */
@@ -90,10 +92,13 @@ export async function startStepWorker(ports: StepWorkerPorts): Promise<AsyncDisp
   worker.on('failed', ended('failed'));
   await worker.waitUntilReady();
   await agreeWithController(ports.redis);
-  const heartbeat = await startHeartbeat(worker, {
+  const plan = {
     address: ports.address,
     queueKey: `${PREFIX}:${queue}`,
     presence: presenceKey(ports.kind, ports.host, process.pid),
+  };
+  const heartbeat = await startHeartbeat(worker, plan, (job: Job<SentStep>) => {
+    return job.data.step.timeoutMs + (ports.overdueMs ?? OVERDUE_MS);
   });
   desk.heartbeat = heartbeat;
   await releaseStepsOfTheDead(ports.redis, queue, ports.isGone);

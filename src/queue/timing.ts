@@ -18,6 +18,9 @@ export const DEAF_MS = 6_000;
 /** The same for a step whose lock is lost: its replacement waits. */
 export const LOST_DEAF_MS = 3_000;
 
+/** How long after its time limit a step may still be held, if its worker did all that it does to end it. */
+export const OVERDUE_MS = 60_000;
+
 /**
  * Whoever held a step, and could not renew its lock from some instant on, is at an end this long after it: the lock was
  * given up, the step was told to stop, and its commands, or its whole process, were killed.

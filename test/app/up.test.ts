@@ -5,15 +5,17 @@ import { expect, test } from 'vitest';
 import { loadSettings } from '#app/settings.ts';
 import type { Running } from '#app/up.ts';
 import { up } from '#app/up.ts';
+import { redisFindings } from '#cli/doctor/redis.ts';
 import { mountSmallDisk } from '#test/chaos/disk.ts';
 import { needs } from '#test/support/needs.ts';
+import { startRedis } from '#test/support/redis.ts';
 import { tempDir } from '#test/support/tmp.ts';
 
 const quiet = { onDeath: () => undefined, onRestart: () => undefined };
 
-async function settingsIn(dir: string, stateDir: string) {
+async function settingsIn(dir: string, stateDir: string, more = '') {
   const config = join(dir, 'homelab.yaml');
-  await writeFile(config, `version: 1\nglobal: { host: nas, state_dir: ${stateDir}, log_dir: ${dir}/log }\n`, {
+  await writeFile(config, `version: 1\nglobal: { host: nas, state_dir: ${stateDir}, log_dir: ${dir}/log }\n${more}`, {
     mode: 0o600,
   });
   return loadSettings({ config });
@@ -30,7 +32,6 @@ test('a second one on the same state directory is refused with the pid of the fi
     ui: false,
     signal: stop.signal,
     onReady: ready.resolve,
-    onWarning: () => undefined,
     events: { ...quiet, onDeath: ({ name }) => deaths.push(name) },
   });
   await Promise.race([ready.promise, first]);
@@ -40,7 +41,6 @@ test('a second one on the same state directory is refused with the pid of the fi
     signal: stop.signal,
     onReady: () => undefined,
     events: quiet,
-    onWarning: () => undefined,
   });
   const refusal = await second.catch((error: unknown) => error);
   stop.abort();
@@ -70,7 +70,6 @@ test('a state directory that cannot be written is named, and not taken for one t
     signal,
     onReady: () => undefined,
     events: quiet,
-    onWarning: () => undefined,
   }).catch((error: unknown) => error);
 
   expect(refusal).toMatchObject({
@@ -78,4 +77,23 @@ test('a state directory that cannot be written is named, and not taken for one t
     message: expect.stringContaining(stateDir),
     next: expect.stringContaining('state_dir'),
   });
+}, 60_000);
+
+test('a Redis of your own that may throw jobs away is warned of when everything is ready', async (context) => {
+  needs(context, 'redis-server');
+  await using dir = await tempDir();
+  await using redis = await startRedis('--maxmemory-policy', 'allkeys-lru', '--appendonly', 'no');
+  const settings = await settingsIn(dir.path, join(dir.path, 'state'), `redis: { url: "${redis.url}" }\n`);
+  const stop = new AbortController();
+  const ready = Promise.withResolvers<Running>();
+
+  const running = up(settings, { ui: false, signal: stop.signal, onReady: ready.resolve, events: quiet });
+  await Promise.race([ready.promise, running]);
+  const { warnings } = await ready.promise;
+  const findings = await redisFindings(settings);
+  stop.abort();
+  await running;
+
+  expect(warnings.join('\n')).toMatch(/maxmemory-policy is allkeys-lru[\s\S]*appendonly yes/);
+  expect(findings[0]).toMatchObject({ check: 'redis', status: 'warning', next: warnings.join('; ') });
 }, 60_000);

@@ -9,16 +9,17 @@ test.each([
   const staged = stage({
     rooms: {
       async up(_settings, { onReady, port, ui }) {
-        onReady({ url: `http://127.0.0.1:${port}`, pids: { controller: 1 } });
+        onReady({ url: `http://127.0.0.1:${port}`, pids: { controller: 1 }, warnings: ['it may forget'] });
         expect(ui).toBe(true);
         staged.interrupt(signal);
       },
     },
   });
 
-  const { status, stdout } = await staged.run('up', '--port', '8080');
+  const { status, stdout, stderr } = await staged.run('up', '--port', '8080');
 
   expect(status).toBe(expected);
+  expect(stderr).toContain('warning: redis: it may forget');
   expect(stdout).toContain('http://127.0.0.1:8080');
 });
 

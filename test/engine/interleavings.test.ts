@@ -60,6 +60,8 @@ const story = fc.record({
   }),
   failing: fc.nat(11),
   moves: fc.array(move, { maxLength: 60 }),
+  /** After all have ended, and whoever did not succeed is retried. */
+  later: fc.array(move, { maxLength: 30 }),
 });
 
 interface StagedRun {
@@ -155,7 +157,7 @@ const changersAtWork = (): unknown[] =>
 
 test('every run ends exactly once, with every effect complete or undone, and never two changes of one service at a time', async () => {
   await fc.assert(
-    fc.asyncProperty(story, async ({ plans, failing, moves }) => {
+    fc.asyncProperty(story, async ({ plans, failing, moves, later }) => {
       const stage = stageFor(failing);
       const name = newId();
       for (const { root, service, changes } of plans) {
@@ -165,11 +167,16 @@ test('every run ends exactly once, with every effect complete or undone, and nev
         await stage.engine.accept({ id, plan, input: {}, notBefore: null, retryOf: null, schedule: null, reuse: [] });
       }
 
-      for (const each of moves) {
-        await play(stage, each);
-        expect(changersAtWork()).toEqual([]);
-      }
-      await calm(stage);
+      const playAll = async (some: readonly Move[]) => {
+        for (const each of some) {
+          await play(stage, each);
+          expect(changersAtWork()).toEqual([]);
+        }
+        await calm(stage);
+      };
+      await playAll(moves);
+      const retries = [...stage.runs.keys()].map((run): Move => ({ is: 'retry', run }));
+      await playAll([...retries, ...later]);
 
       for (const run of stage.runs) expect(verdict(stage, run)).toEqual([]);
     }),

@@ -12,6 +12,8 @@ import { eventually } from '#test/support/wait.ts';
 
 interface Elsewhere extends AsyncDisposable {
   pid: number;
+  /** The signal that ended it. */
+  endedBy(): NodeJS.Signals | null;
   ledger(): string[];
 }
 
@@ -23,6 +25,7 @@ async function elsewhere(url: string, mode = ''): Promise<Elsewhere> {
   const child = spawn(process.execPath, [script, url, file, mode], { stdio: 'inherit' });
   return {
     pid: child.pid ?? 0,
+    endedBy: () => child.signalCode,
     ledger: () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []),
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) {
@@ -84,4 +87,24 @@ test('a step that was given to a worker while its event loop stood still is not 
   expect(status).toBe('succeeded');
   expect(taken).toEqual([]);
   expect(busy.ledger().filter((line) => line === 'a began')).toHaveLength(1);
+}, 60_000);
+
+test('a worker whose event loop never comes back is ended when its step is long over its time, and the step goes on elsewhere', async () => {
+  await using bed = await startTestEngine(async () => ({}));
+  await using lost = await elsewhere(bed.url);
+  const run = await bed.request(planOf(step('endless', { host: 'attic', timeoutMs: 5_000 })));
+  await eventually('it is lost', () => lost.ledger().includes('endless began'));
+  await using _other = await bed.addWorker('attic', async () => ({}));
+
+  await eventually('it is ended', () => lost.endedBy() === 'SIGKILL', 20_000);
+  const { status } = await eventually(
+    'the run ends',
+    () => {
+      const detail = bed.history.run(run);
+      return detail.finishedAt === null ? undefined : detail;
+    },
+    30_000,
+  );
+
+  expect(status).toBe('succeeded');
 }, 60_000);

@@ -32,7 +32,7 @@ test('an asker whose Redis dies says so at once, and can be closed', async () =>
 test('an asker whose Redis died leaves nothing behind that would keep its process alive', async () => {
   await using dir = await tempDir();
   const script = join(root, 'test', 'fixtures', 'asker.ts');
-  const child = spawn(process.execPath, [script, join(dir.path, 'redis.sock')], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [script, 'redis-server', join(dir.path, 'redis.sock')], { stdio: 'inherit' });
   const ended = once(child, 'exit');
 
   const status = await Promise.race([ended.then(([code]: unknown[]) => code), pause(20_000).then(() => 'goes on')]);

@@ -36,10 +36,10 @@ function longRun(context: Context, call: Call, begun: Date): LongRun {
   return {
     signal: context.interrupted,
     onReady: (running) => {
+      for (const text of running.warnings) terminal.tell(`warning: redis: ${text}`);
       if (flag(call, 'json')) printJson(context, running);
       else printLines(context, readyLines(running, context.now().getTime() - begun.getTime()));
     },
-    onWarning: (text) => terminal.tell(`warning: ${text}`),
     events: {
       onDeath: ({ name, how, restartInMs }) =>
         terminal.tell(`${name} ended (${how}); it is started again in ${duration(restartInMs)}`),
