@@ -1,6 +1,6 @@
 /** The judge of the storms sees what is wrong: a figure of zero means something only if it could have been another. */
 import { expect, test } from 'vitest';
-import { falseDeaths } from '#test/chaos/judge.ts';
+import { falseDeaths, isAlone } from '#test/chaos/judge.ts';
 import type { Entry } from '#test/fixtures/drill/world.ts';
 
 const begin = (pid: number, at: number): Entry => ({ run: 'r', step: 'write', what: 'begin', pid, at });
@@ -20,4 +20,14 @@ test.each([
   ['it had ended, and was tried again', [begin(1, 20_000), end(1, 20_100), begin(2, 28_000)], [], []],
 ])('a step that is begun again is none when %s', (_why, ledger, kills, spans) => {
   expect(falseDeaths('s', ledger, { kills, spans })).toEqual([]);
+});
+
+test('a recovery counts as undisturbed when the death that it is about, noted twice, is the only one around', () => {
+  const recovery = { ms: 5_000, pid: 1, killedAt: 20_000, run: 'r', step: 'write' };
+  const own = [20_000, 20_900].map((at) => ({ name: 'worker-0', pid: 1, at }));
+  const other = { name: 'controller', pid: 9, at: 23_000 };
+
+  expect(isAlone(recovery, { kills: own, spans: [] })).toBe(true);
+  expect(isAlone(recovery, { kills: [...own, other], spans: [] })).toBe(false);
+  expect(isAlone(recovery, { kills: own, spans: [span('cut connection')] })).toBe(false);
 });

@@ -70,6 +70,8 @@ function worldProblems(folder: string, succeeded: readonly string[]): string[] {
 
 export interface Recovery {
   ms: number;
+  /** Who died. */
+  pid: number;
   killedAt: number;
   run: string;
   step: string;
@@ -85,7 +87,7 @@ export function recoveries(ledger: readonly Entry[], kills: readonly Kill[]): Re
       if (ledger.some((entry) => entry.what === 'end' && same(entry, begun) && entry.pid === pid)) continue;
       const next = ledger.find((entry) => entry.what === 'begin' && entry.run === run && entry.at > at);
       if (next !== undefined && (next.step === step || next.pid !== pid))
-        times.push({ ms: next.at - at, killedAt: at, run, step });
+        times.push({ ms: next.at - at, pid, killedAt: at, run, step });
     }
   }
   return times;
@@ -93,12 +95,11 @@ export function recoveries(ledger: readonly Entry[], kills: readonly Kill[]): Re
 
 /** Whether nothing else died, or went on, between the death of a worker and the moment at which its step went on. */
 export function isAlone(
-  { killedAt, ms }: Recovery,
+  { killedAt, ms, pid }: Recovery,
   { kills, spans }: { kills: readonly Kill[]; spans: readonly Span[] },
 ): boolean {
   const span = { from: killedAt - AFTERMATH_MS / 2, to: killedAt + ms };
-  // The death itself is noted twice: as it was ordered, and as the supervisor saw it.
-  const other = kills.some(({ at }) => at > span.from && at < span.to && Math.abs(at - killedAt) > 500);
+  const other = kills.some((kill) => kill.pid !== pid && kill.at > span.from && kill.at < span.to);
   return !other && !harmed(spans, span);
 }
 
