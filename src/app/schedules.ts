@@ -8,6 +8,7 @@ import { whenWords } from '#schedule/words.ts';
 /** Where a service says when a workflow is to run by itself. */
 const SCHEDULED: readonly { workflow: string; rulesOf(service: ServiceConfig): ScheduleRules | null }[] = [
   { workflow: 'backup', rulesOf: ({ backup }) => backup?.schedule ?? null },
+  { workflow: 'update', rulesOf: ({ update }) => update.schedule },
 ];
 
 /** Every schedule that the configuration names, with an id that stays the same over restarts. */

@@ -50,7 +50,7 @@ export function compile(
   const { timezone, timeoutMs, host } = global.config;
   const around = { timezone, timeoutMs, destinations: destinations.names };
   const backupDefaults = compileBackupDefaults(work, around);
-  const updates = compileUpdates(work);
+  const updates = compileUpdates(work, timezone);
   const updateDefaults = pick(updates.value, UPDATE_KEYS);
   const services = compileServices(work, { ...around, catalog, host, hosts, backupDefaults, updateDefaults });
   const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
@@ -142,10 +142,10 @@ function compileBackupDefaults(work: Work, around: BackupSurroundings): JsonObje
   );
 }
 
-function compileUpdates(work: Work): { value: JsonObject; registries: Config['registries'] } {
+function compileUpdates(work: Work, timezone: string): { value: JsonObject; registries: Config['registries'] } {
   let registries: Config['registries'] = {};
   const value = compileDefaults(work, 'updates', Updates, (written, section) => {
-    compileUpdate(pick(written, UPDATE_KEYS), { section, inherited: false });
+    compileUpdate(pick(written, UPDATE_KEYS), { section, inherited: false }, timezone);
     registries = compileRegistries(written, section);
   });
   return { value, registries };

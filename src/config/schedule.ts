@@ -18,7 +18,7 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const YEAR_MS = 366 * DAY_MS;
 
-const WindowForm = z.object({
+export const WindowForm = z.object({
   start: clockTime().describe('When it begins, by the clock: "04:00"'),
   duration: duration()
     .refine((ms) => ms > 0 && ms <= 7 * DAY_MS, { message: 'must be more than 0s and at most 1w' })
@@ -86,7 +86,7 @@ interface Spot {
 /** @returns null when nothing is to run by itself, or when something in it is wrong; that is in the report. */
 export function compileSchedule(schedule: Written, spot: Spot, timezone: string): ScheduleRules | null {
   if (schedule === null || schedule === false) return null;
-  const form = typeof schedule === 'string' ? ScheduleForm.parse({ cron: schedule }) : schedule;
+  const form = typeof schedule === 'string' ? scheduleForm(schedule) : schedule;
   const tell = teller(spot);
   if (!saysWhen(form, spot, tell)) return null;
   const zone = form.timezone ?? timezone;
@@ -101,6 +101,11 @@ export function compileSchedule(schedule: Written, spot: Spot, timezone: string)
   const rules = rulesOf(form, zone);
   warnIfIdle(rules, typeof schedule === 'string' ? ['schedule'] : cronPath, spot);
   return rules;
+}
+
+/** A cron expression alone, as the map that it stands for. */
+export function scheduleForm(cron: string): Form {
+  return ScheduleForm.parse({ cron });
 }
 
 type Form = z.output<typeof ScheduleForm>;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
-import { scheduleField } from '#config/schedule.ts';
+import { scheduleField, WindowForm } from '#config/schedule.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
@@ -74,6 +74,12 @@ const RESTORE_PARTS = ['image', 'config', 'data'] as const;
 
 /** The keys of `update:` that every service has; the top level's `updates:` gives their defaults. */
 export const Update = z.object({
+  schedule: scheduleField().describe(
+    'When updates are looked for, and made: cron, a map, or false for never. Only services with an `update:` section of their own',
+  ),
+  window: WindowForm.nullable()
+    .optional()
+    .describe('Scheduled updates start only within it; a window of the schedule itself goes first'),
   policy: z
     .enum(POLICIES)
     .default('minor')

@@ -60,6 +60,10 @@ export function compileService(section: Section, around: ServiceSurroundings): C
   const update = readUpdate(read, section, around);
   if (read.core === undefined || read.config === undefined) return undefined;
   if (backup.section === undefined || update.section === undefined) return undefined;
+  if (update.section.schedule !== null && backup.section === null) {
+    const message = 'an update needs a backup to come back to: give the service a "backup:" section';
+    addError(section.report, { at: section.node.at, path: fullPath({ section, path: ['update'] }), message });
+  }
   const { name, type } = read.core;
   const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
@@ -110,8 +114,12 @@ function readUpdate(read: Read, section: Section, around: ServiceSurroundings): 
   const value = own !== undefined && isObject(own.value) ? own.value : {};
   const merged = mergeBackup(around.updateDefaults, value);
   const spot = { section: own?.inside ?? section, inherited: true };
-  const update = compileUpdate(pick(merged, UPDATE_KEYS), spot);
-  if (own === undefined) return { section: update, pluginKeys: defaultsOf(read.plugin.update) };
+  const update = compileUpdate(pick(merged, UPDATE_KEYS), spot, around.timezone);
+  if (own === undefined) {
+    // Defaults alone update nothing: a service says itself that it wants to be updated.
+    const section = update === undefined ? undefined : { ...update, schedule: null };
+    return { section, pluginKeys: defaultsOf(read.plugin.update) };
+  }
   const pluginKeys = pluginKeysOf(read.plugin.update, { ...own, value }, UPDATE_KEYS);
   return { section: pluginKeys === undefined ? undefined : update, pluginKeys: pluginKeys ?? {}, merged };
 }

@@ -74,6 +74,8 @@ export interface ServiceConfig extends PluginInstance {
 }
 
 export interface UpdateConfig {
+  /** Null when nothing is updated by itself. */
+  schedule: ScheduleRules | null;
   policy: Policy;
   minAgeMs: number;
   /** Regular expressions: one for all images, or one for some parts of the service. */

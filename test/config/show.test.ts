@@ -45,6 +45,7 @@ describe('config show', () => {
         retention: { keep_daily: 7, min_keep: 1 },
       },
       updates: {
+        schedule: null,
         policy: 'minor',
         min_age: '0s',
         registries: {},

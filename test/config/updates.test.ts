@@ -51,6 +51,30 @@ describe('the policy of a service', () => {
   });
 });
 
+describe('the schedule of updates', () => {
+  test('is for services that have an update section of their own, and starts within the window', async () => {
+    const updates = '{ schedule: "0 5 * * sat", window: { start: "04:00", duration: 3h, every: [sat, sun] } }';
+
+    const silent = await updateOf(updates, '');
+    const own = await updateOf(updates, 'update: {}');
+
+    expect([...silent.errors, ...own.errors]).toEqual([]);
+    expect(silent.config?.services[0]?.update.schedule).toBeNull();
+    expect(own.config?.services[0]?.update.schedule).toMatchObject({
+      cron: '0 5 * * sat',
+      window: { durationMs: 10_800_000 },
+    });
+  });
+
+  test('needs a backup to come back to', async () => {
+    const text = 'services:\n  - { name: notes, type: generic, update: { schedule: "@daily" } }\n';
+
+    const { errors } = await checked(text);
+
+    expect(errors).toMatchObject([{ path: 'services[0].update', message: expect.stringContaining('backup') }]);
+  });
+});
+
 describe('a registry', () => {
   test('has its password as a reference, which is fetched where it is used', async () => {
     const { config, errors } = await updateOf(
