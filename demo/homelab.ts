@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text as readText } from 'node:stream/consumers';
+import { offer } from './notes/version.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const BIN = join(ROOT, 'bin', 'homelab-autopilot');
@@ -26,8 +27,11 @@ export interface Homelab extends AsyncDisposable {
   answer(): Promise<{ count: number; text: string }>;
   /** Starts `homelab-autopilot up` and waits until it is ready. */
   up(): Promise<void>;
-  /** Runs the command line where the reader sees it. */
-  cli(words: readonly string[]): Promise<void>;
+  /** Runs the command line where the reader sees it. `status`: how it must end. */
+  cli(words: readonly string[], status?: number): Promise<void>;
+  /** The makers of the service have a new version. */
+  offer(version: string): void;
+  version(): Promise<string>;
   newestRestorePoint(): Promise<{ id: string; run: string; verified: number }>;
 }
 
@@ -73,10 +77,13 @@ export async function openHomelab(signal: AbortSignal): Promise<Homelab> {
       lab.queuesUrl = `${await pagesOf(stack)}/queues`;
     },
 
-    async cli(words) {
+    async cli(words, status = 0) {
       process.stdout.write(`$ homelab-autopilot ${words.join(' ')}\n\n`);
-      await run([BIN, '--config', configFile, ...words], { signal, show: true });
+      await run([BIN, '--config', configFile, ...words], { signal, show: true, status });
     },
+
+    offer: (version) => offer(dataDir, version),
+    version: async () => (await run(control('version'), { signal, show: false })).trim(),
 
     async newestRestorePoint() {
       const printed = await run([BIN, '--config', configFile, 'backups', 'notes', '--json'], { signal, show: false });
@@ -122,13 +129,19 @@ services:
       commands: { before: [${notesctl('flush')}] }
       quiesce: { stop: [${notesctl('stop')}], start: [${notesctl('start')}] }
       retention: { keep_last: 3 }
+    update:
+      check: ${notesctl('newest')}
+      command: ${notesctl('upgrade')}
+      version: ${notesctl('version')}
+      revert: ${notesctl('downgrade')}
+      gate: { timeout: 3s, stable_for: 1s }
     validate: [{ type: http, url: "http://127.0.0.1:${port}/healthz" }]
 `;
 }
 
 async function run(
   [program = '', ...words]: readonly string[],
-  { signal, show }: { signal?: AbortSignal; show: boolean },
+  { signal, show, status = 0 }: { signal?: AbortSignal; show: boolean; status?: number },
 ): Promise<string> {
   const child = spawn(program, words, {
     stdio: ['ignore', show ? 'inherit' : 'pipe', show ? 'inherit' : 'pipe'],
@@ -137,7 +150,7 @@ async function run(
   const ended = once(child, 'exit');
   const [out, err] = await Promise.all([read(child.stdout), read(child.stderr)]);
   const [code] = await ended;
-  if (code !== 0) throw new Error(`${words.slice(0, 4).join(' ')} ended with status ${String(code)}\n${err}`);
+  if (code !== status) throw new Error(`${words.slice(0, 4).join(' ')} ended with status ${String(code)}\n${err}`);
   return out;
 }
 

@@ -1,10 +1,11 @@
-/** `npm run demo [-- --keep]`: a small real service is backed up, destroyed and restored, before the reader's eyes. */
+/** `npm run demo [-- --keep]`: a small real service is backed up, destroyed, restored and updated, before the reader's eyes. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Homelab } from './homelab.ts';
 import { openHomelab } from './homelab.ts';
 import { check, say, title } from './narrator.ts';
+import { BROKEN_VERSION } from './notes/version.ts';
 
 const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
 
@@ -52,9 +53,23 @@ async function story(lab: Homelab): Promise<void> {
     `notes gives the same answer as before: ${restored.count} notes, every attachment`,
   );
 
-  title('5', 'What is left to look at');
-  await lab.cli(['runs', 'show', point.run]);
-  say('\n✔ backed up, destroyed, restored, and the same as before');
+  title('5', 'A new version that works');
+  lab.offer('2.0');
+  await lab.cli(['enqueue', 'update', 'notes', '--wait']);
+  check((await lab.version()) === '2.0', 'notes 2.0 runs');
+  check((await lab.answer()).text === before.text, 'with the same answer as before');
+
+  title('6', 'A new version that loses notes and does not work');
+  lab.offer(BROKEN_VERSION);
+  await lab.cli(['enqueue', 'update', 'notes', '--wait'], 1);
+  const back = await lab.answer();
+  check((await lab.version()) === '2.0', 'notes 2.0 runs again');
+  check(back.text === before.text, `with all ${back.count} notes, every attachment: program and data of one instant`);
+
+  title('7', 'What is left to look at');
+  await lab.cli(['runs']);
+  await lab.cli(['backups']);
+  say('\n✔ backed up, destroyed, restored, updated, and brought back from a bad update with nothing lost');
 }
 
 async function keepOpen(lab: Homelab): Promise<void> {

@@ -6,14 +6,17 @@ import { parseArgs } from 'node:util';
 import { pidFileOf, readPid } from './pid-file.ts';
 import { createNotesServer } from './server.ts';
 import { openNotes } from './store.ts';
+import { BROKEN_VERSION, installedVersion } from './version.ts';
 
 const { values } = parseArgs({
   options: { port: { type: 'string', default: '8090' }, data: { type: 'string', default: 'notes-data' } },
 });
 const data = resolve(values.data);
 
+const version = installedVersion(data);
 using notes = openNotes(data);
-const server = createNotesServer(notes, { pid: process.pid, data });
+if (version === BROKEN_VERSION) notes.migrateBadly();
+const server = createNotesServer(notes, { pid: process.pid, data, version });
 const stopped = new AbortController();
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stopped.abort());
 

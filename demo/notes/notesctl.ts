@@ -1,4 +1,4 @@
-/** Controls the notes service: `node demo/notes/notesctl.ts start|stop|status|flush --data DIR [--port N]`. */
+/** Controls the notes service: `node demo/notes/notesctl.ts start|stop|status|flush|version|newest|upgrade|downgrade --data DIR [--port N]`. */
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { until } from '#kernel/wait.ts';
 import { pidFileOf, runningPid } from './pid-file.ts';
 import { openNotes } from './store.ts';
+import { install, installedVersion, offeredVersion } from './version.ts';
 
 const START_MS = 15_000;
 const STOP_MS = 10_000;
@@ -15,7 +16,16 @@ interface Target {
   port: string;
 }
 
-const commands: Record<string, (target: Target) => string | Promise<string>> = { start, stop, status, flush };
+const commands: Record<string, (target: Target) => string | Promise<string>> = {
+  start,
+  stop,
+  status,
+  flush,
+  version: ({ data }) => installedVersion(data),
+  newest: ({ data }) => offeredVersion(data) ?? installedVersion(data),
+  upgrade,
+  downgrade,
+};
 
 /** Comes back when the service answers. Starting what runs already is a success. */
 async function start(target: Target): Promise<string> {
@@ -62,6 +72,24 @@ function flush({ data }: Target): string {
   return 'flushed';
 }
 
+async function upgrade(target: Target): Promise<string> {
+  await stop(target);
+  install(target.data, wantedVersion());
+  return await start(target);
+}
+
+/** The program alone: its data comes back with the backup, and whoever brings that starts it. */
+function downgrade({ data }: Target): string {
+  install(data, wantedVersion());
+  return `version ${installedVersion(data)} installed`;
+}
+
+function wantedVersion(): string {
+  const version = process.env['HOMELAB_AUTOPILOT_VERSION'];
+  if (version === undefined) throw new Error('$HOMELAB_AUTOPILOT_VERSION says which version');
+  return version;
+}
+
 async function ended(data: string): Promise<boolean> {
   const gone = await until(() => (runningPid(data) === undefined ? true : undefined), { timeoutMs: STOP_MS });
   return gone === true;
@@ -85,7 +113,9 @@ const { values, positionals } = parseArgs({
 const command = commands[positionals[0] ?? ''];
 try {
   if (command === undefined) throw new Error(`the commands are: ${Object.keys(commands).join(', ')}`);
-  console.log(`notes: ${await command({ data: resolve(values.data), port: values.port })}`);
+  const said = await command({ data: resolve(values.data), port: values.port });
+  // Versions are read by programs.
+  console.log(positionals[0] === 'version' || positionals[0] === 'newest' ? said : `notes: ${said}`);
 } catch (error) {
   console.error(`notes: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

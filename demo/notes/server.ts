@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { NotesStore } from './store.ts';
+import { BROKEN_VERSION } from './version.ts';
 
 const NewNote = z.object({
   text: z.string().min(1).max(10_000),
@@ -14,6 +15,7 @@ const NewNote = z.object({
 export interface Identity {
   pid: number;
   data: string;
+  version: string;
 }
 
 export function createNotesServer(notes: NotesStore, identity: Identity): Server {
@@ -26,7 +28,9 @@ export function createNotesServer(notes: NotesStore, identity: Identity): Server
   async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     switch (`${request.method} ${request.url}`) {
       case 'GET /healthz':
-        return reply(response, 200, { status: 'ok', ...identity });
+        return identity.version === BROKEN_VERSION
+          ? reply(response, 500, { status: 'no such column: attachment', ...identity })
+          : reply(response, 200, { status: 'ok', ...identity });
       case 'GET /notes':
         return reply(response, 200, { notes: notes.list() });
       case 'POST /notes':

@@ -3,9 +3,10 @@ import { z } from 'zod';
 import type { Run } from '#engine/run.ts';
 import { service } from '#sdk/kinds/service.ts';
 import { readReference } from '#sdk/registry/reference.ts';
+import { DecidedVersion } from '#sdk/versions/decision.ts';
 import type { NewDecision } from '#store/decisions.ts';
 
-const Check = service.actions.checkUpdate.output.pick({ targets: true });
+const Check = service.actions.checkUpdate.output.pick({ to: true, targets: true });
 const Released = z.object({ release: service.actions.release.output.shape.release });
 
 /** @returns what is to be decided of the versions that the run went to; nothing for a run that was not rolled back. */
@@ -14,11 +15,18 @@ export function heldBack({ plan, states }: Run): NewDecision[] {
   if (plan.workflow !== 'update' || !check.success) return [];
   const before = Released.safeParse(states.get('release')?.output);
   const images = before.success ? before.data.release.images : [];
-  return check.data.targets.flatMap(({ name, reference, digest }) => {
+  const { to, targets } = check.data;
+  if (targets.length === 0) return DecidedVersion.safeParse(to).success ? [skip(plan.service, null, to)] : [];
+  return targets.flatMap(({ name, reference, digest }) => {
     const tag = readReference(reference)?.tag ?? null;
     // Where the tag is the one that ran before, it has moved: what it pointed to is the version.
     const moved = images.some((image) => image.name === name && readReference(image.reference)?.tag === tag);
     const version = moved ? digest : tag;
-    return version === null ? [] : [{ service: plan.service, image: name, decision: 'skip' as const, version }];
+    return version === null ? [] : [skip(plan.service, name, version)];
   });
+}
+
+/** Without an image it is the version of a program that is not made of images. */
+function skip(name: string, image: string | null, version: string): NewDecision {
+  return { service: name, image, decision: 'skip', version };
 }

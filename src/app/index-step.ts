@@ -37,8 +37,8 @@ export function indexStep(
     }
     case 'setAside': {
       const { set } = setAside.input.parse(step.input);
-      const { destination } = setAside.output.parse(result.output);
-      if (destination !== null) points.copied({ id: set, destination, host, verifiedAt: null });
+      const { destination, verifiedAt } = setAside.output.parse(result.output);
+      if (destination !== null) points.copied({ id: set, destination, host, verifiedAt });
       return;
     }
     case 'retain': {

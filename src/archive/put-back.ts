@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { verifyParts } from '#archive/checksum.ts';
+import { verifyCopy } from '#archive/copy.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { readHeader } from '#archive/manifest.ts';
 import { openSet } from '#archive/open-set.ts';
@@ -103,16 +104,17 @@ export async function setAside(tools: Tools, input: ArchiveInput<'setAside'>): P
   const place = stagingPlace(tools.stateDir, set);
   if (!(await exists(place.sealed))) {
     await removeStaging(place);
-    return { destination: null, warnings: [], summary: 'nothing was replaced' };
+    return { destination: null, verifiedAt: null, warnings: [], summary: 'nothing was replaced' };
   }
   const warnings: string[] = [];
   for (const name of to) {
     try {
-      const there = tools.use(destination, name);
-      const { bytes } = await there.store({ set, service, directory: place.sealed });
+      const { bytes } = await tools.use(destination, name).store({ set, service, directory: place.sealed });
+      const { verifiedAt } = await verifyCopy(tools, { set, service, destination: name });
       await removeStaging(place);
       return {
         destination: name,
+        verifiedAt,
         warnings,
         summary: `what was replaced is kept as ${set} on ${name} (${formatBytes(bytes)})`,
       };
@@ -122,5 +124,5 @@ export async function setAside(tools: Tools, input: ArchiveInput<'setAside'>): P
     }
   }
   warnings.push(`what was replaced is kept in ${place.sealed}; move it away when you do not need it`);
-  return { destination: null, warnings, summary: `kept in ${place.sealed}` };
+  return { destination: null, verifiedAt: null, warnings, summary: `kept in ${place.sealed}` };
 }

@@ -29,12 +29,13 @@ export function endingOf(run: Run, end: { status: TerminalStatus; because: strin
   }
 }
 
-function nextCommand(run: Run, { status, because }: { status: TerminalStatus; because: string | null }): string {
-  const { service, workflow } = run.plan;
-  if (!changeBegun(run.plan.root, run.states))
+/** Null: all is as it was before, and trying the same again would only fail again. */
+function nextCommand(run: Run, { status, because }: { status: TerminalStatus; because: string | null }): string | null {
+  if (!changeBegun(run.plan.root, run.states)) {
     return `homelab-autopilot runs retry ${shortId(run.id)} --from ${because}`;
+  }
   // What is known of the way back is in the restore point that the run made, the newest one there is.
-  return `homelab-autopilot enqueue ${status === 'needs_attention' ? 'rollback' : workflow} ${service}`;
+  return status === 'needs_attention' ? `homelab-autopilot enqueue rollback ${run.plan.service}` : null;
 }
 
 function titleOf(run: Run, key: string): string {

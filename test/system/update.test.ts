@@ -108,6 +108,10 @@ test('an update that spoils the data is rolled back, program and data, and what 
   await lab.cli(['backups', 'restore', points[0]?.id ?? '', '--to', replaced]);
   expect(await readFile(join(replaced, lab.dir, 'app', 'data', 'schema'), 'utf8')).toBe('spoiled\n');
   expect(await readdir(join(lab.dir, 'state', 'backups', 'staging'))).toEqual([]);
+  // Not a second time by itself, but when a person says so.
+  expect(await run('update')).toMatchObject({ status: 'skipped' });
+  await offer('3');
+  expect(await run('update', 'app', ['to=2'])).toMatchObject({ status: 'succeeded' });
 });
 
 test('a protection that cannot be made stops the run before anything is changed', async () => {

@@ -1,9 +1,12 @@
 /** Updates by the user's own commands, and the way back from them. */
+import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { Release, service } from '#sdk/kinds/service.ts';
 import type { Argv } from '#sdk/tools.ts';
+import { decidedFor } from '#sdk/versions/decided.ts';
+import { Decision } from '#sdk/versions/decision.ts';
 import { asService, runAll, versionOf } from './commands.ts';
 import type { GenericTools } from './config.ts';
 
@@ -12,19 +15,37 @@ type Output<K extends keyof Actions> = Promise<OutputOf<Actions[K]>>;
 
 export async function checkUpdate(
   tools: GenericTools,
-  { to }: Pick<InputOf<Actions['checkUpdate']>, 'to'>,
+  { to, policy }: InputOf<Actions['checkUpdate']>,
 ): Output<'checkUpdate'> {
   requireWayBack(tools);
   const from = (await versionOf(tools)).found.version ?? 'unknown';
   const newest = to ?? (await newestVersion(tools)) ?? from;
-  const available = newest !== from;
+  const newer = newest !== from;
+  const held = newer && to === undefined && isHeld(tools, { policy, version: newest });
+  const available = newer && !held;
   return {
     available,
     from,
     to: newest,
     targets: [],
-    summary: available ? `${from} → ${newest}` : `${from} is the newest`,
+    summary: summaryOf({ from, newest, held }),
   };
+}
+
+const Decisions = z.object({ decisions: z.array(Decision).default([]) });
+
+/** One that was rolled back, or that a person skipped: it is taken when a person names it. */
+function isHeld(
+  { name }: GenericTools,
+  { policy, version }: { policy: InputOf<Actions['checkUpdate']>['policy']; version: string },
+): boolean {
+  const { decisions } = Decisions.parse(policy ?? {});
+  return decidedFor(decisions, name).skipped({ tag: version, digest: null, level: 'minor', majorChange: null });
+}
+
+function summaryOf({ from, newest, held }: { from: string; newest: string; held: boolean }): string {
+  if (held) return `${newest} is held: it was skipped, or rolled back; take it with  --input to=${newest}`;
+  return newest === from ? `${from} is the newest` : `${from} → ${newest}`;
 }
 
 /** Before anything is changed: what an update cannot be judged by, or brought back from, it must not begin. */

@@ -116,6 +116,7 @@ export const archive = kind('archive', 'Backup sets', {
       input: z.object({ set: SET_ID, service: z.string(), to: z.array(z.string()) }),
       output: z.object({
         destination: z.string().nullable().describe('Null: there was nothing, or it stays in staging'),
+        verifiedAt: z.iso.datetime().nullable(),
         warnings: Warnings,
         summary: z.string(),
       }),
