@@ -1,7 +1,7 @@
 /** Updates as their owner sees them: the new version works, or everything is as it was, program and data alike. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
 import type { TestHomelab } from '#test/support/homelab.ts';
 import { startHomelab } from '#test/support/homelab.ts';
@@ -9,52 +9,60 @@ import { root } from '#test/support/sources.ts';
 
 const APP = join(root, 'test', 'fixtures', 'app.sh');
 
+/** Each test has a service of its own, so that all of them can share one homelab. */
+const SERVICES = 12;
+
+const servicesOf = (n: number) => `
+  - &app${n}
+    name: app${n}
+    type: generic
+    validate: [{ type: command, command: [sh, ${APP}, DIR/app${n}, health] }]
+    backup: &backup${n}
+      paths: [DIR/app${n}/data]
+      destinations: [usb]
+      quiesce: { stop: [[sh, ${APP}, DIR/app${n}, stop]], start: [[sh, ${APP}, DIR/app${n}, start]] }
+    update: &update${n}
+      check: [sh, ${APP}, DIR/app${n}, newest]
+      command: [sh, ${APP}, DIR/app${n}, update]
+      version: [sh, ${APP}, DIR/app${n}, version]
+      revert: [sh, ${APP}, DIR/app${n}, rollback]
+  - { <<: *app${n}, name: unprotected${n}, backup: { <<: *backup${n}, destinations: [usb, away] } }
+  - { <<: *app${n}, name: asked${n}, update: { <<: *update${n}, rollback: { mode: ask } } }`;
+
 const CONFIG = `version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
 destinations:
   usb: { type: local, path: DIR/usb }
   away: { type: local, path: DIR/not/there }
 updates: { gate: { timeout: 1s, stable_for: 200ms } }
-services:
-  - &app
-    name: app
-    type: generic
-    validate: [{ type: command, command: [sh, ${APP}, DIR/app, health] }]
-    backup: &backup
-      paths: [DIR/app/data]
-      destinations: [usb]
-      quiesce: { stop: [[sh, ${APP}, DIR/app, stop]], start: [[sh, ${APP}, DIR/app, start]] }
-    update: &update
-      check: [sh, ${APP}, DIR/app, newest]
-      command: [sh, ${APP}, DIR/app, update]
-      version: [sh, ${APP}, DIR/app, version]
-      revert: [sh, ${APP}, DIR/app, rollback]
-  - <<: *app
-    name: unprotected
-    backup: { <<: *backup, destinations: [usb, away] }
-  - <<: *app
-    name: asked
-    update: { <<: *update, rollback: { mode: ask } }
+services:${Array.from({ length: SERVICES }, (_, n) => servicesOf(n)).join('')}
 `;
 
 let lab: TestHomelab;
+let app = 'app0';
 
-beforeEach(async () => {
+beforeAll(async () => {
   lab = await startHomelab(CONFIG);
   await mkdir(join(lab.dir, 'usb'));
-  await lab.write('app/data/schema', '1\n');
-  await lab.write('app/data/note', 'precious');
-  await lab.write('app/program', '1\n');
-  await lab.write('app/state', 'up\n');
   await lab.start(['up', '--port', '0']);
 });
 
-afterEach(() => lab[Symbol.asyncDispose]());
+afterAll(() => lab[Symbol.asyncDispose]());
 
-const inApp = async (file: string) => (await readFile(join(lab.dir, 'app', file), 'utf8')).trim();
-const offer = async (version: string) => await writeFile(join(lab.dir, 'app', 'newest'), version);
+let tests = 0;
+beforeEach(async () => {
+  app = `app${tests++}`;
+  await lab.write(`${app}/data/schema`, '1\n');
+  await lab.write(`${app}/data/note`, 'precious');
+  await lab.write(`${app}/program`, '1\n');
+  await lab.write(`${app}/state`, 'up\n');
+});
 
-async function run(workflow: string, service = 'app', input: string[] = []): Promise<RunDetail> {
+const at = (file: string) => join(lab.dir, app, file);
+const inApp = async (file: string) => (await readFile(at(file), 'utf8')).trim();
+const offer = async (version: string) => await writeFile(at('newest'), version);
+
+async function run(workflow: string, input: string[] = [], service = app): Promise<RunDetail> {
   const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
   const { stdout, stderr } = await lab.cli(words);
   const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
@@ -63,7 +71,7 @@ async function run(workflow: string, service = 'app', input: string[] = []): Pro
 }
 
 async function restorePoints(): Promise<{ id: string; purpose: string }[]> {
-  const { stdout } = await lab.cli(['backups', 'app', '--json']);
+  const { stdout } = await lab.cli(['backups', app, '--json']);
   return (JSON.parse(stdout) as { restorePoints: { id: string; purpose: string }[] }).restorePoints;
 }
 
@@ -85,7 +93,7 @@ test('without a newer version nothing is touched', async () => {
   const update = await run('update');
 
   expect(update.status).toBe('skipped');
-  expect(await readdir(join(lab.dir, 'app'))).not.toContain('diary');
+  expect(await readdir(join(lab.dir, app))).not.toContain('diary');
   expect(await restorePoints()).toEqual([]);
 });
 
@@ -106,18 +114,18 @@ test('an update that spoils the data is rolled back, program and data, and what 
   expect(points.map(({ purpose }) => purpose)).toEqual(['before-rollback', 'backup']);
   const replaced = join(lab.dir, 'replaced');
   await lab.cli(['backups', 'restore', points[0]?.id ?? '', '--to', replaced]);
-  expect(await readFile(join(replaced, lab.dir, 'app', 'data', 'schema'), 'utf8')).toBe('spoiled\n');
+  expect(await readFile(join(replaced, at('data/schema')), 'utf8')).toBe('spoiled\n');
   expect(await readdir(join(lab.dir, 'state', 'backups', 'staging'))).toEqual([]);
   // Not a second time by itself, but when a person says so.
   expect(await run('update')).toMatchObject({ status: 'skipped' });
   await offer('3');
-  expect(await run('update', 'app', ['to=2'])).toMatchObject({ status: 'succeeded' });
+  expect(await run('update', ['to=2'])).toMatchObject({ status: 'succeeded' });
 });
 
 test('a protection that cannot be made stops the run before anything is changed', async () => {
   await offer('2');
 
-  const update = await run('update', 'unprotected');
+  const update = await run('update', [], app.replace('app', 'unprotected'));
 
   expect(update).toMatchObject({ status: 'failed' });
   expect(update.reason).toContain('copy → away');
@@ -126,10 +134,10 @@ test('a protection that cannot be made stops the run before anything is changed'
 
 test('a service that does not work is not updated, unless a person says so', async () => {
   await offer('2');
-  await writeFile(join(lab.dir, 'app', 'data', 'schema'), 'broken');
+  await writeFile(at('data/schema'), 'broken');
 
   const refused = await run('update');
-  const forced = await run('update', 'app', ['force=true']);
+  const forced = await run('update', ['force=true']);
 
   expect(refused).toMatchObject({ status: 'failed' });
   expect(refused.reason).toContain('works now');
@@ -139,33 +147,35 @@ test('a service that does not work is not updated, unless a person says so', asy
 
 test('a rollback that does not work is never reported as done: a person is called, and nothing is tidied away', async () => {
   await offer('2-bad');
-  await writeFile(join(lab.dir, 'app', 'no-way-back'), '');
+  await writeFile(at('no-way-back'), '');
 
   const update = await run('update');
 
-  expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining('enqueue rollback app') });
+  expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining(`enqueue rollback ${app}`) });
   expect(update.reason).toContain('runs 2-bad and not 1');
-  expect(await readdir(join(lab.dir, 'state', 'backups', 'staging'))).toHaveLength(2);
+  const staged = (await readdir(join(lab.dir, 'state', 'backups', 'staging'))).length;
+  expect(staged).toBe(2);
+  await rm(join(lab.dir, 'state', 'backups', 'staging'), { recursive: true });
 });
 
 test('where a person is to be asked, an update that fails its gate is left as it is, and a person is called', async () => {
   await offer('2-bad');
 
-  const update = await run('update', 'asked');
+  const update = await run('update', [], app.replace('app', 'asked'));
 
   expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining('enqueue rollback asked') });
   expect(undone(update)).toEqual([]);
   expect(await inApp('program')).toBe('2-bad');
-  expect(await run('rollback', 'asked')).toMatchObject({ status: 'succeeded' });
+  expect(await run('rollback', [], app.replace('app', 'asked'))).toMatchObject({ status: 'succeeded' });
   expect([await inApp('program'), await inApp('data/note')]).toEqual(['1', 'precious']);
 });
 
 test('a rollback by hand brings program and data of a restore point back, and can itself be taken back', async () => {
   await offer('2');
   const { restorePoint } = await run('update');
-  await writeFile(join(lab.dir, 'app', 'data', 'note'), 'written since');
+  await writeFile(at('data/note'), 'written since');
 
-  const rollback = await run('rollback', 'app', [`to=${restorePoint}`]);
+  const rollback = await run('rollback', [`to=${restorePoint}`]);
 
   expect(rollback).toMatchObject({ status: 'succeeded' });
   expect([await inApp('program'), await inApp('data/schema'), await inApp('data/note')]).toEqual([
@@ -175,18 +185,18 @@ test('a rollback by hand brings program and data of a restore point back, and ca
   ]);
   const [replaced] = await restorePoints();
   expect(replaced).toMatchObject({ purpose: 'before-rollback' });
-  const back = await run('rollback', 'app', [`to=${replaced?.id}`]);
+  const back = await run('rollback', [`to=${replaced?.id}`]);
   expect(back).toMatchObject({ status: 'succeeded' });
   expect([await inApp('program'), await inApp('data/note')]).toEqual(['2', 'written since']);
 });
 
 test('a rollback after which the service does not work leads back to what was there before', async () => {
-  const { restorePoint } = await lab.backup('app');
-  await lab.write('app/program', '2\n');
-  await lab.write('app/data/schema', '2\n');
-  await lab.write('app/data/note', 'written since');
+  const { restorePoint } = await lab.backup(app);
+  await lab.write(`${app}/program`, '2\n');
+  await lab.write(`${app}/data/schema`, '2\n');
+  await lab.write(`${app}/data/note`, 'written since');
 
-  const rollback = await run('rollback', 'app', [`to=${restorePoint}`, 'image=false']);
+  const rollback = await run('rollback', [`to=${restorePoint}`, 'image=false']);
 
   expect(rollback.status).toBe('rolled_back');
   expect([await inApp('data/schema'), await inApp('data/note'), await inApp('state')]).toEqual([
@@ -197,9 +207,9 @@ test('a rollback after which the service does not work leads back to what was th
 });
 
 test('a service whose data is lost is restored whole', async () => {
-  const { restorePoint } = await lab.backup('app');
-  await rm(join(lab.dir, 'app', 'data'), { recursive: true });
-  await writeFile(join(lab.dir, 'app', 'state'), 'down');
+  const { restorePoint } = await lab.backup(app);
+  await rm(at('data'), { recursive: true });
+  await writeFile(at('state'), 'down');
 
   const restored = await run('restore');
 
@@ -209,11 +219,11 @@ test('a service whose data is lost is restored whole', async () => {
 });
 
 test('a restore refuses to destroy what is newer, unless told', async () => {
-  await lab.backup('app');
-  await writeFile(join(lab.dir, 'app', 'data', 'note'), 'newer');
+  await lab.backup(app);
+  await writeFile(at('data/note'), 'newer');
 
   const refused = await run('restore');
-  const told = await run('restore', 'app', ['overwrite=true']);
+  const told = await run('restore', ['overwrite=true']);
 
   expect(refused).toMatchObject({ status: 'failed' });
   expect(refused.reason).toContain('newer than the set');
