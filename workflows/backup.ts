@@ -7,6 +7,7 @@ export const workflow = defineWorkflow({
   name: 'backup',
   title: 'Back a service up to its destinations, and verify every copy',
   changes: true,
+  section: 'backup',
   input: z.object({}),
 
   plan(context) {

@@ -10,6 +10,7 @@ export const workflow = defineWorkflow({
   name: 'restore',
   title: 'Restore a whole service from a backup set, also onto a new machine',
   changes: true,
+  section: 'backup',
   input: z.object({
     from: Text.optional().describe('The restore point; left out, the newest one'),
     overwrite: z.boolean().default(false).describe('Replace data that is there and newer than the set'),

@@ -18,6 +18,7 @@ export const workflow = defineWorkflow({
   name: 'rollback',
   title: 'Bring a service back to a restore point, with its image, configuration and data',
   changes: true,
+  section: 'backup',
   input: z.object({
     to: Text.optional().describe('The restore point; left out, the newest one'),
     image: z.boolean().default(true).describe('Bring the images back'),

@@ -21,6 +21,7 @@ export const workflow = defineWorkflow({
   name: 'update',
   title: 'Update a service, and bring back image, configuration and data if it does not work',
   changes: true,
+  section: 'update',
   input: z.object({
     to: Text.optional().describe('The version to go to, whatever the policy says'),
     force: z.boolean().default(false).describe('Update although the service does not work now'),

@@ -115,7 +115,7 @@ async function dispatch(controller: Controller, { method, parameters }: Request)
 async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueRequest>) {
   const workflow = workflowNamed(ports.workflows, request.workflow);
   // All plans are made before the first run is accepted: a bad request changes nothing.
-  const planned = chosenServices(ports.settings.config, request).map((service) => {
+  const planned = chosenServices(ports.settings.config, workflow, request).map((service) => {
     const run = derivedId('request', request.id, service.name);
     return { run, plan: makePlan(plannerOf(ports), workflow, { run, service, input: request.input }) };
   });
@@ -154,7 +154,7 @@ function plannerOf({ settings, history }: AnswerPorts): Planner {
 
 function preview(ports: AnswerPorts, request: Omit<z.output<typeof EnqueueRequest>, 'id'>): Preview[] {
   const workflow = workflowNamed(ports.workflows, request.workflow);
-  return chosenServices(ports.settings.config, request).map((service) => {
+  return chosenServices(ports.settings.config, workflow, request).map((service) => {
     // An id of its own kind: a preview must not look like a run that exists.
     const run = derivedId('preview', workflow.name, service.name);
     const plan = makePlan(plannerOf(ports), workflow, { run, service, input: request.input });

@@ -16,9 +16,15 @@ import type { Decision } from '#sdk/versions/decision.ts';
 import type { PlanContext, Workflow } from '#sdk/workflow.ts';
 import { handle } from '#sdk/workflow.ts';
 
-/** The services that a request names, or all that the workflow can be run on. */
-export function chosenServices(config: Config, request: { services: string[]; all: boolean }): ServiceConfig[] {
-  if (request.all) return config.services.filter(({ backup }) => backup !== null);
+/** The services that a request names, or all that are meant for the workflow. */
+export function chosenServices(
+  config: Config,
+  { section }: Pick<Workflow, 'section'>,
+  request: { services: string[]; all: boolean },
+): ServiceConfig[] {
+  if (request.all) {
+    return config.services.filter(({ backup, update }) => backup !== null && (section === 'backup' || update.wanted));
+  }
   if (request.services.length === 0) {
     throw new AutopilotError('HA_USAGE', 'no service is named', { next: 'Name one or more services, or say --all' });
   }

@@ -12,7 +12,7 @@ export async function previewOffline(settings: Settings, request: Omit<EnqueueRe
   using history = openHistory(settings);
   const restorePoints = (service: string) => history?.restorePoints(service) ?? [];
   const decisions = (service: string) => history?.decisions(service) ?? [];
-  return chosenServices(settings.config, request).map((service) => {
+  return chosenServices(settings.config, workflow, request).map((service) => {
     const run = derivedId('preview', workflow.name, service.name);
     const plan = makePlan({ settings, restorePoints, decisions }, workflow, { run, service, input: request.input });
     return { plan, planHash: hashJson(plan), lastDurations: {}, waitsFor: null };

@@ -115,13 +115,11 @@ function readUpdate(read: Read, section: Section, around: ServiceSurroundings): 
   const merged = mergeBackup(around.updateDefaults, value);
   const spot = { section: own?.inside ?? section, inherited: true };
   const update = compileUpdate(pick(merged, UPDATE_KEYS), spot, around.timezone);
-  if (own === undefined) {
-    // Defaults alone update nothing: a service says itself that it wants to be updated.
-    const section = update === undefined ? undefined : { ...update, schedule: null };
-    return { section, pluginKeys: defaultsOf(read.plugin.update) };
-  }
+  const wanted = own !== undefined;
+  const compiled = update === undefined ? undefined : { ...update, wanted, schedule: wanted ? update.schedule : null };
+  if (own === undefined) return { section: compiled, pluginKeys: defaultsOf(read.plugin.update) };
   const pluginKeys = pluginKeysOf(read.plugin.update, { ...own, value }, UPDATE_KEYS);
-  return { section: pluginKeys === undefined ? undefined : update, pluginKeys: pluginKeys ?? {}, merged };
+  return { section: pluginKeys === undefined ? undefined : compiled, pluginKeys: pluginKeys ?? {}, merged };
 }
 
 function ownSection(

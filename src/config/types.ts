@@ -74,6 +74,8 @@ export interface ServiceConfig extends PluginInstance {
 }
 
 export interface UpdateConfig {
+  /** Whether the service has an `update:` section of its own: defaults alone update nothing. */
+  wanted: boolean;
   /** Null when nothing is updated by itself. */
   schedule: ScheduleRules | null;
   policy: Policy;

@@ -15,7 +15,7 @@ export function compileUpdate(
   value: JsonObject,
   spot: { section: Section; inherited: boolean },
   timezone: string,
-): UpdateConfig | undefined {
+): Omit<UpdateConfig, 'wanted'> | undefined {
   const update = check(Update, value, spot);
   if (update === undefined) return undefined;
   const { policy, min_age: minAgeMs, tags = null, gate, rollback } = update;

@@ -1,7 +1,7 @@
 /** What the author of a workflow writes with. A workflow is a pure function from facts to a plan. */
 import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
-import type { Actions, InputOf, KindName, OutputOf } from '#sdk/contract.ts';
+import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
 import type { service } from '#sdk/kinds/service.ts';
@@ -74,6 +74,8 @@ export interface Workflow<S extends z.ZodObject = z.ZodObject> {
   title: string;
   /** True when runs of it must have the service for themselves. */
   changes: boolean;
+  /** The section that a service must have to be meant by `--all`. */
+  section: PluginSection;
   /** What `--input k=v` may carry. */
   input: S;
   plan(context: PlanContext, input: z.output<S>): PlanNode;

@@ -13,6 +13,7 @@ const asks = defineWorkflow({
   name: 'asks',
   title: 'Ask',
   changes: false,
+  section: 'backup',
   input: z.object({}),
   plan: ({ service, change }) => service.do('checkUpdate', { policy: change.policy }),
 });

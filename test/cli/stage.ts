@@ -68,6 +68,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       timeoutMs: 3_600_000,
     },
     update: {
+      wanted: true,
       schedule: null,
       policy: 'minor',
       minAgeMs: 0,

@@ -13,7 +13,7 @@ export const enqueueCommand: CommandSpec = {
   details:
     'Asks the controller for runs. A run is accepted when its id is printed, and then goes on whatever happens to this terminal. With --wait the exit status tells the outcome: 0 when every run succeeded or had nothing to do, 1 otherwise.',
   arguments: [
-    { name: '<workflow>', text: 'what to do: backup …' },
+    { name: '<workflow>', text: 'what to do: backup, update, rollback, restore' },
     { name: '[service...]', text: 'the services to do it with' },
   ],
   options: [
@@ -29,6 +29,11 @@ export const enqueueCommand: CommandSpec = {
     { line: 'homelab-autopilot enqueue backup notes --wait', text: 'and watch' },
     { line: 'homelab-autopilot enqueue backup --all --at 02:30', text: 'all services, tonight' },
     { line: 'homelab-autopilot enqueue backup notes --dry-run', text: 'what would happen' },
+    {
+      line: 'homelab-autopilot enqueue update notes --wait',
+      text: 'to the newest allowed version, or back to this one',
+    },
+    { line: 'homelab-autopilot enqueue rollback notes --input to=p9f4', text: 'to a restore point' },
   ],
   endsInOrder: true,
   run: async (context, call) => (await import('#cli/actions/enqueue.ts')).enqueue(context, call),

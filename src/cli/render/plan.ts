@@ -49,9 +49,34 @@ function stepText(step: PlannedStep, { plan, lastDurations }: Preview): string[]
   if (guard !== undefined)
     lines.push(`from here until "${guard.release}" ${plan.service} may be down${known(guard.keys, lastDurations)}`);
   if (isRelease(plan.root, step.key)) lines.push('done whatever happens before it');
+  lines.push(...changeText(plan.root, step.key));
   if (step.stopUnless !== null) lines.push(`the run ends here as skipped unless "${step.stopUnless}"`);
   if (step.undo !== null) lines.push(`undo: ${lowerFirst(does(step.undo))}`);
   return lines;
+}
+
+/** Where a change as a whole begins: how it is put back. */
+function changeText(root: PlanNode, key: string): string[] {
+  const change = changes(root).find(({ body }) => planSteps(body)[0]?.key === key);
+  if (change === undefined) return [];
+  if (change.undo.length === 0) return ['from here on a failure calls a person: nothing is put back by itself'];
+  return [`from here on a failure is put back: ${change.undo.map(({ title }) => printable(title)).join(' → ')}`];
+}
+
+type Change = Extract<PlanNode, { type: 'reversible' }>;
+
+function changes(node: PlanNode): Change[] {
+  switch (node.type) {
+    case 'step':
+      return [];
+    case 'sequence':
+    case 'parallel':
+      return node.nodes.flatMap(changes);
+    case 'guard':
+      return changes(node.body);
+    case 'reversible':
+      return [node, ...changes(node.body)];
+  }
 }
 
 function does(step: Pick<PlannedStep, 'plugin' | 'action' | 'uses'>): string {
