@@ -15,7 +15,21 @@ const ended = once(child, 'exit');
 const printed = await text(child.stdout);
 const [code] = await ended;
 if (code !== 0) throw new Error('the demo did not succeed, so there is no picture of it');
-await writeFile(join(import.meta.dirname, '..', 'docs', 'demo.svg'), draw(printed.trim().split('\n')));
+await writeFile(join(import.meta.dirname, '..', 'docs', 'demo.svg'), draw(telling(printed.trim().split('\n'))));
+
+/** The section whose steps are all shown: the update that goes wrong. */
+const WHOLE = '6';
+
+/** The whole run is long: of most sections what was asked and what came out of it is enough. */
+function telling(lines: readonly string[]): string[] {
+  let section = '';
+  return lines.filter((line, index) => {
+    section = /^(\d) {2}/.exec(line)?.[1] ?? section;
+    if (line === '') return index > 0 && lines[index - 1] !== '';
+    if (/^\d\d:\d\d:\d\d/.test(line)) return section === WHOLE && !line.endsWith(': started');
+    return true;
+  });
+}
 
 function draw(lines: readonly string[]): string {
   const width = Math.round(COLUMNS * CHARACTER_PX + 2 * MARGIN_PX);

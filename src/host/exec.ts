@@ -99,8 +99,7 @@ export class Processes implements AsyncDisposable {
   #start(argv: Argv, options: SpawnOptions, caller: Caller): Started {
     const signal = AbortSignal.any([caller.signal, this.#closing.signal]);
     if (signal.aborted) throw stopReason(signal.reason, argv);
-    this.#reaper.prepare();
-    const child = launch(argv, options, this.#settings.priority);
+    const child = launch(argv, options, { priority: this.#settings.priority, reaper: this.#reaper });
     const { promise: stopped, resolve: stop } = Promise.withResolvers<AutopilotError>();
     const stderr = listen(child, argv, { log: caller.log, onStderr: options.onStderr });
     const release = stopWhen({ signal, argv, timeoutMs: options.timeoutMs }, stop);
@@ -134,12 +133,16 @@ export class Processes implements AsyncDisposable {
   }
 }
 
-function launch(argv: Argv, options: SpawnOptions, priority: Priority): ChildProcess {
+function launch(
+  argv: Argv,
+  options: SpawnOptions,
+  { priority, reaper }: { priority: Priority; reaper: Reaper },
+): ChildProcess {
   const cwd = options.cwd ?? DEFAULT_CWD;
   const env = childEnvironment(process.env, options.env);
-  const [program, ...words] = commandWords(argv, { options, priority, env, cwd });
+  const [program, ...words] = reaper.watched(commandWords(argv, { options, priority, env, cwd }));
   const { stdin = 'ignore', stdout = 'ignore' } = options;
-  return spawn(program, words, { cwd, env, detached: true, stdio: [stdin, stdout, 'pipe'] });
+  return spawn(program, words, { cwd, env, detached: true, stdio: [stdin, stdout, 'pipe', reaper.line()] });
 }
 
 function commandWords(

@@ -2,7 +2,12 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { Words } from '#host/priority.ts';
+
+/** The process stays the same one, and so the leader of its group. What a shell adds to the environment goes. */
+const TELL_AND_BECOME = 'echo "+ $$" >&3; exec 3>&-; unset PWD OLDPWD SHLVL _; exec "$@"';
 
 const SCRIPT = fileURLToPath(new URL('reaper.sh', import.meta.url));
 
@@ -16,17 +21,23 @@ export class Reaper implements Disposable {
   #shell: ChildProcess | undefined;
 
   /**
-   * Starts the shell, before the command that it shall watch: between the start of a command and `watch` there is then
-   * no more than a write to a pipe, and a worker that is killed in between is the one that leaves a command behind.
+   * A command that tells the reaper of itself before it begins, on descriptor 3, so that there is no instant at which
+   * it runs unwatched: also a worker that is killed while it starts one leaves nothing behind.
    */
-  prepare(): void {
-    if (this.#shell === undefined) this.#start();
+  watched([program, ...words]: Words): Words {
+    return ['/bin/sh', '-c', TELL_AND_BECOME, 'sh', program, ...words];
   }
 
+  /** What a watched command gets as its descriptor 3. */
+  line(): Writable | 'ignore' {
+    if (this.#shell === undefined) this.#start();
+    return this.#shell?.stdin ?? 'ignore';
+  }
+
+  /** It has told of itself; this is for a reaper that must be started anew. */
   watch(pgid: number): void {
     this.#groups.add(pgid);
     if (this.#shell === undefined) this.#start();
-    else this.#shell.stdin?.write(`+ ${pgid}\n`);
   }
 
   forget(pgid: number): void {

@@ -212,7 +212,7 @@ describe('a command that is ended', () => {
     const marker = newId();
     const worker = join(folder.path, 'worker.ts');
     const exec = fileURLToPath(new URL('../../src/host/exec.ts', import.meta.url));
-    await writeFile(worker, workerText(exec, stubbornFamily(marker)));
+    await writeFile(worker, workerText(exec, stubbornFamily(marker), { atOnce: false }));
     const child = spawn(process.execPath, [worker], { stdio: 'inherit' });
     const before = await processCount(marker, 2);
 
@@ -222,6 +222,20 @@ describe('a command that is ended', () => {
     expect(before).toBe(2);
     expect(await processCount(marker, 0)).toBe(0);
   });
+});
+
+test('a worker that is killed while it starts a command leaves nothing behind', async () => {
+  await using folder = await tempDir();
+  const marker = newId();
+  const worker = join(folder.path, 'worker.ts');
+  const exec = fileURLToPath(new URL('../../src/host/exec.ts', import.meta.url));
+  await writeFile(worker, workerText(exec, stubbornFamily(marker), { atOnce: true }));
+
+  const child = spawn(process.execPath, [worker], { stdio: 'inherit' });
+  const [, signal] = await once(child, 'exit');
+
+  expect(signal).toBe('SIGKILL');
+  expect(await processCount(marker, 0)).toBe(0);
 });
 
 describe('a command whose streams the caller wants', () => {
@@ -257,11 +271,14 @@ async function outcome(promise: Promise<unknown>): Promise<unknown> {
   return promise.catch((error: unknown) => error);
 }
 
-function workerText(exec: string, argv: Argv): string {
+/** `atOnce`: the worker dies in the very moment in which it has started the command. */
+function workerText(exec: string, argv: Argv, { atOnce }: { atOnce: boolean }): string {
   return `import { Processes } from ${JSON.stringify(exec)};
 const processes = new Processes({ priority: { nice: 0, ionice: 'none' } });
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const caller = { signal: new AbortController().signal, log, mask: (text: string) => text };
-await processes.exec(${JSON.stringify(argv)} as [string], {}, caller);
+const running = processes.exec(${JSON.stringify(argv)} as [string], {}, caller);
+${atOnce ? `process.kill(process.pid, 'SIGKILL');` : ''}
+await running;
 `;
 }

@@ -80,11 +80,21 @@ export async function processesWith(marker: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const found = await Promise.all(
     pids.map(async (pid) => {
-      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return commandLine.includes(marker) ? [Number(pid)] : [];
+      const [commandLine, parents] = [await commandLineOf(pid), await commandLineOf(await parentOf(pid))];
+      // One that a shell has forked looks like the shell until it becomes its own program.
+      return commandLine.includes(marker) && commandLine !== parents ? [Number(pid)] : [];
     }),
   );
   return found.flat();
+}
+
+async function commandLineOf(pid: string): Promise<string> {
+  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+}
+
+async function parentOf(pid: string): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '';
 }
 
 /** Waits until as many processes with the marker run. @returns how many there are in the end. */
