@@ -253,6 +253,27 @@ test('a project is restored whole on an engine that has nothing of it', async ()
   expect(await written('compose.yaml')).toBe(composeFile(`${name()}:1.0`));
 });
 
+test('a container that shares the network of an updated one is made anew with it, and on the way back again', async () => {
+  const sidecar = `  side: { image: "${IMAGE}", network_mode: "service:web", init: true, command: [sleep, "1000"] }\nvolumes:`;
+  await lab.write('shop/compose.yaml', composeFile(`${name()}:1.0`).replace(/^volumes:/m, sidecar));
+  await engine.compose(project(), 'up', '-d');
+  const networkOf = async () => {
+    const id = await engine.docker('ps', '-q', '--filter', 'label=com.docker.compose.service=side');
+    return engine.docker('inspect', '--format', '{{.HostConfig.NetworkMode}} {{.State.Running}}', id);
+  };
+  const webId = async () => engine.docker('ps', '-q', '--no-trunc', '--filter', 'label=com.docker.compose.service=web');
+  await release('1.1');
+  await release('1.2', { bad: true });
+
+  const update = await run('update', ['to=1.1']);
+  const after = [await networkOf(), `container:${await webId()} true`];
+  const failed = await run('update');
+
+  expect([update.status, failed.status]).toEqual(['succeeded', 'rolled_back']);
+  expect(after[0]).toBe(after[1]);
+  expect(await networkOf()).toBe(`container:${await webId()} true`);
+});
+
 test('a volume that another project uses is not rolled back unless its owner says so', async () => {
   await release('1.1');
   await engine.docker('run', '-d', '--network', 'none', '-v', 'shop_files:/data', IMAGE, 'sleep', '1000');

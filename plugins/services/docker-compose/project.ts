@@ -22,6 +22,7 @@ const Inspected = z.object({
   image: z.string(),
   restart: z.string(),
   restarts: z.int(),
+  network: z.string(),
   labels: z.record(z.string(), z.string()),
   state: z.object({
     Status: z.string(),
@@ -52,6 +53,8 @@ export interface Container {
   restart: string;
   /** Another one each time that it was started. */
   start: string;
+  /** The id of the container whose network it uses; null: it has its own. */
+  networkOf: string | null;
   mounts: { type: string; volume: string; source: string; destination: string }[];
 }
 
@@ -169,6 +172,7 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
     image: '.Config.Image',
     restart: '.HostConfig.RestartPolicy.Name',
     restarts: '.RestartCount',
+    network: '.HostConfig.NetworkMode',
     labels: '.Config.Labels',
     state: '.State',
     mounts: '.Mounts',
@@ -178,7 +182,7 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
   return lines(printed).map((line) => Inspected.parse(JSON.parse(line)));
 }
 
-function toContainer({ id, image, restart, restarts, labels, state, mounts }: Inspected): Container {
+function toContainer({ id, image, restart, restarts, network, labels, state, mounts }: Inspected): Container {
   return {
     id,
     service: labels[LABELS.service] ?? '',
@@ -188,6 +192,7 @@ function toContainer({ id, image, restart, restarts, labels, state, mounts }: In
     health: state.Health === undefined || state.Health === null ? null : healthOf(state.Health.Status),
     restart,
     start: `${state.StartedAt} ${restarts}`,
+    networkOf: network.startsWith('container:') ? network.slice('container:'.length) : null,
     mounts: mounts.map(({ Type, Name, Source, Destination }) => ({
       type: Type,
       volume: Name,

@@ -14,11 +14,12 @@ export async function quiesce(
   { all }: { all: boolean },
 ): Promise<{ summary: string; outage: boolean }> {
   const project = await requireProject(tools);
-  const wanted = all ? present(project) : await wantedServices(tools, project);
+  const together = all || tools.config.backup.quiesce.stop === 'all';
+  const wanted = together ? present(project) : await wantedServices(tools, project);
   const running = wanted.filter((service) => project.containers.some((one) => one.service === service && runs(one)));
   const services = [...new Set([...(await stoppedBefore(tools, project)), ...running])];
-  if (services.length > 0) await writeStopped(tools, { project: project.name, services });
-  await stop(tools, project, running);
+  if (services.length > 0) await writeStopped(tools, { project: project.name, services, all: together });
+  await stop(tools, project, { services: running, together });
   const outage = services.length > 0;
   return { summary: outage ? `${services.join(', ')} stopped; outage begins` : 'nothing to stop', outage };
 }
@@ -27,9 +28,9 @@ export async function quiesce(
 export async function resume(tools: ComposeTools, { judge }: { judge: boolean }): Promise<{ summary: string }> {
   const note = await readStopped(tools);
   if (note === undefined) return { summary: 'nothing to start' };
-  const { services } = note;
+  const { services, all } = note;
   const project = await projectNamed(tools, note.project);
-  await start(tools, project, services.toReversed());
+  await start(tools, project, { services: services.toReversed(), together: all });
   if (judge) await waitUntilWorking(tools, note);
   await forgetStopped(tools);
   return { summary: `${services.toReversed().join(', ')} started` };
@@ -70,21 +71,26 @@ function limit(tools: ComposeTools): { timeoutMs: number } {
   return { timeoutMs: milliseconds(tools.config.backup.quiesce.timeout) };
 }
 
+interface Some {
+  services: readonly string[];
+  /** All that runs, in the order of Compose's own dependencies. */
+  together: boolean;
+}
+
 /** Those that are listed go one by one, without the time that Compose needs; all of them in Compose's own order. */
-async function stop(tools: ComposeTools, project: Project, services: readonly string[]): Promise<void> {
+async function stop(tools: ComposeTools, project: Project, { services, together }: Some): Promise<void> {
   if (services.length === 0) return;
-  if (tools.config.backup.quiesce.stop === 'all') {
+  if (together) {
     await compose(tools, project, { words: ['stop', ...services], ...limit(tools) });
     return;
   }
   for (const service of services) await docker(tools, ['stop', ...containersOf(project, service)], limit(tools));
 }
 
-async function start(tools: ComposeTools, project: Project, services: readonly string[]): Promise<void> {
+async function start(tools: ComposeTools, project: Project, { services, together }: Some): Promise<void> {
   const present = services.filter((service) => containersOf(project, service).length > 0);
-  if (present.length > 0 && !(await startTogether(tools, project, present))) {
-    await startOneByOne(tools, project, present);
-  }
+  const started = together && (await startTogether(tools, project, present));
+  if (!started) await startOneByOne(tools, project, present);
   const gone = services.filter((service) => !present.includes(service));
   if (gone.length === 0) return;
   throw new AutopilotError('HA_NOT_FOUND', `${tools.name}: the container of ${gone.join(', ')} is gone`, {
@@ -94,7 +100,7 @@ async function start(tools: ComposeTools, project: Project, services: readonly s
 
 /** A compose file that was broken meanwhile must not keep down what ran before: Docker needs none to start it. */
 async function startTogether(tools: ComposeTools, project: Project, services: readonly string[]): Promise<boolean> {
-  if (tools.config.backup.quiesce.stop !== 'all') return false;
+  if (services.length === 0) return true;
   try {
     await compose(tools, project, { words: ['start', ...services], ...limit(tools) });
     return true;

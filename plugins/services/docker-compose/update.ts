@@ -70,7 +70,21 @@ export async function revert(
 async function up(tools: ComposeTools, { project, files, services: names }: Detail): Promise<void> {
   const place: ComposeProject = { name: project, directory: tools.config.path, files };
   // Compose makes a container anew when its image or its settings have changed, and starts it when they have not.
-  await compose(tools, place, { words: ['up', '-d', '--no-build', ...names], timeoutMs: UP_MS });
+  const words = ['up', '-d', '--no-build'];
+  await compose(tools, place, { words: [...words, ...names], timeoutMs: UP_MS });
+  const stranded = await strandedServices(tools, project);
+  if (stranded.length === 0) return;
+  const again = [...words, '--no-deps', '--force-recreate', ...stranded];
+  await compose(tools, place, { words: again, timeoutMs: UP_MS });
+}
+
+/** Those in the network of a container that is gone: Compose takes them for unchanged, and they reach nobody any more. */
+async function strandedServices(tools: ComposeTools, name: string): Promise<string[]> {
+  const { containers } = await projectNamed(tools, name);
+  if (containers.every(({ networkOf }) => networkOf === null)) return [];
+  const listed = await docker(tools, ['ps', '-aq', '--no-trunc']);
+  const there = new Set(listed.split('\n'));
+  return services(containers.filter(({ networkOf }) => networkOf !== null && !there.has(networkOf)));
 }
 
 async function requireImages(tools: ComposeTools, wanted: ReadonlyMap<string, string>): Promise<void> {

@@ -238,7 +238,7 @@ test.each([
   ['a service name that looks like an option', { path: '/shop', backup: { quiesce: { stop: ['--all'] } } }],
   ['an unknown word for what to stop', { path: '/shop', backup: { quiesce: { stop: 'some' } } }],
   ['a glob from the root', { path: '/shop', backup: { exclude: ['/x'] } }],
-  ['update keys, which this version does not have', { path: '/shop', update: {} }],
+  ['an unknown word for shared volumes', { path: '/shop', update: { shared_volumes: 'maybe' } }],
 ])('a configuration with %s is refused', (_, config) => {
   expect(instanceSchema(plugin).safeParse(config).success).toBe(false);
 });
