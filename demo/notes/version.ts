@@ -1,7 +1,7 @@
 /** Which version of the notes program is installed, and which one its makers offer: files beside the data directory. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-export const FIRST_VERSION = '1.0';
+const FIRST_VERSION = '1.0';
 
 /** The one whose migration goes wrong: it loses notes, and then it does not work. */
 export const BROKEN_VERSION = '3.0';
