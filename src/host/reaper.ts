@@ -25,7 +25,9 @@ export class Reaper implements Disposable {
    * it runs unwatched: also a worker that is killed while it starts one leaves nothing behind.
    */
   watched([program, ...words]: Words): Words {
-    return ['/bin/sh', '-c', TELL_AND_BECOME, 'sh', program, ...words];
+    // Told nothing, a shell gives up an effective user that is not the real one.
+    const asWeAre = process.getuid?.() === process.geteuid?.() ? [] : ['-p'];
+    return ['/bin/sh', ...asWeAre, '-c', TELL_AND_BECOME, 'sh', program, ...words];
   }
 
   /** What a watched command gets as its descriptor 3. */

@@ -33,9 +33,12 @@ afterEach(() => {
 
 afterAll(() => lab[Symbol.asyncDispose]());
 
-/** A run that changes everything and puts it back: it passes all points of engine, queue and workers. */
+/**
+ * A run that changes everything and puts it back: it passes all points of engine, queue and workers. Those of the
+ * archive and of the schedules are passed in their own tests.
+ */
 const drilled = (Object.keys(faultPoints) as FaultPoint[]).filter((point) =>
-  /^(?!seal|copy|capture|retain)/.test(point),
+  /^(?!seal|copy|capture|retain|fire)/.test(point),
 );
 
 async function drill(): Promise<{ detail: RunDetail; problems: string[] }> {

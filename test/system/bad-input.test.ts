@@ -62,14 +62,14 @@ services:
   expect(stderr).not.toContain('hidden');
 });
 
-test('a second controller on the same state directory is refused with the pid of the first', async () => {
+test('a second up on the same state directory is refused with the pid of the first', async () => {
   await using lab = await startHomelab(`${GLOBAL}services: []\n`);
   await lab.start(['up', '--no-ui']);
 
   const { status, stderr } = await lab.cli(['up', '--no-ui']);
 
   expect(status).not.toBe(0);
-  expect(stderr).toMatch(/a controller \(pid \d+\) already serves/);
+  expect(stderr).toMatch(/another {2}homelab-autopilot up \(pid \d+\)/);
 });
 
 test('a plugin with a syntax error is named and left out, and the rest works', async () => {

@@ -68,7 +68,7 @@ function writtenName(reference: string): string {
 
 /** These say that nobody knows; an image that was built here is no reason to call anybody. */
 function refuseUnknown(service: string, verdicts: readonly ImageVerdict[]): void {
-  const lost = verdicts.find(({ kind, reason }) => kind === 'unknown' && reason !== 'no_digest');
+  const lost = verdicts.find(({ kind, current }) => kind === 'unknown' && current.digest !== null);
   if (lost === undefined) return;
   const passing = lost.reason === 'unreachable' || lost.reason === 'rate_limited';
   const message = `${service}: nobody can say whether ${lost.reference} has a newer version: ${lost.why}`;
