@@ -10,15 +10,15 @@ const LINE_PX = 17;
 const CHARACTER_PX = 7.8;
 const MARGIN_PX = 16;
 
+/** The section whose steps are all shown: the update that goes wrong. */
+const WHOLE = '6';
+
 const child = spawn(process.execPath, [join(import.meta.dirname, 'run.ts')], { stdio: ['ignore', 'pipe', 'inherit'] });
 const ended = once(child, 'exit');
 const printed = await text(child.stdout);
 const [code] = await ended;
 if (code !== 0) throw new Error('the demo did not succeed, so there is no picture of it');
 await writeFile(join(import.meta.dirname, '..', 'docs', 'demo.svg'), draw(telling(printed.trim().split('\n'))));
-
-/** The section whose steps are all shown: the update that goes wrong. */
-const WHOLE = '6';
 
 /** The whole run is long: of most sections what was asked and what came out of it is enough. */
 function telling(lines: readonly string[]): string[] {

@@ -68,6 +68,7 @@ async function story(lab: Homelab): Promise<void> {
 
   title('7', 'What is left to look at');
   await lab.cli(['runs']);
+  say('');
   await lab.cli(['backups']);
   say('\n✔ backed up, destroyed, restored, updated, and brought back from a bad update with nothing lost');
 }
