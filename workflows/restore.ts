@@ -1,10 +1,7 @@
 /** Brings a whole service back from a backup set onto its host, whatever is left of it there. */
 import { z } from 'zod';
 import { chosenPoint, goTo, placeNames, requireActions, setOf } from '#sdk/matched-set.ts';
-import { defineWorkflow, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
-
-/** What is typed on a command line may look like a number. */
-const Text = z.union([z.string(), z.number()]).transform(String);
+import { defineWorkflow, InputText, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
   name: 'restore',
@@ -12,7 +9,7 @@ export const workflow = defineWorkflow({
   changes: true,
   section: 'backup',
   input: z.object({
-    from: Text.optional().describe('The restore point; left out, the newest one'),
+    from: InputText.optional().describe('The restore point; left out, the newest one'),
     overwrite: z.boolean().default(false).describe('Replace data that is there and newer than the set'),
   }),
 

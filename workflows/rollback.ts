@@ -9,10 +9,7 @@ import {
   requireActions,
   tidyStaging,
 } from '#sdk/matched-set.ts';
-import { defineWorkflow, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
-
-/** What is typed on a command line may look like a number. */
-const Text = z.union([z.string(), z.number()]).transform(String);
+import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
   name: 'rollback',
@@ -20,7 +17,7 @@ export const workflow = defineWorkflow({
   changes: true,
   section: 'backup',
   input: z.object({
-    to: Text.optional().describe('The restore point; left out, the newest one'),
+    to: InputText.optional().describe('The restore point; left out, the newest one'),
     image: z.boolean().default(true).describe('Bring the images back'),
     config: z.boolean().default(true).describe('Bring the configuration files back'),
     data: z.boolean().default(true).describe('Bring the data back'),

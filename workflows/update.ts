@@ -12,10 +12,7 @@ import {
   tidyStaging,
 } from '#sdk/matched-set.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
-import { defineWorkflow, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
-
-/** What is typed on a command line may look like a number. */
-const Text = z.union([z.string(), z.number()]).transform(String);
+import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
   name: 'update',
@@ -23,7 +20,7 @@ export const workflow = defineWorkflow({
   changes: true,
   section: 'update',
   input: z.object({
-    to: Text.optional().describe('The version to go to, whatever the policy says'),
+    to: InputText.optional().describe('The version to go to, whatever the policy says'),
     force: z.boolean().default(false).describe('Update although the service does not work now'),
   }),
 

@@ -24,18 +24,26 @@ export async function verifyCopy(
   input: ArchiveInput<'verifyCopy'>,
 ): Promise<ArchiveOutput<'verifyCopy'>> {
   const { set, service } = input;
+  const { bytes, how, proof } = await proveCopy(tools, input);
+  const verifiedAt = tools.now().toISOString();
+  await tools.use(destination, input.destination).annotate({ set, service, verifiedAt });
+  return { bytes, how, verifiedAt, summary: proof };
+}
+
+/** Changes nothing. @throws AutopilotError HA_SET_CORRUPT with the part that is damaged. */
+export async function proveCopy(
+  tools: Tools,
+  input: ArchiveInput<'verifyCopy'>,
+): Promise<{ bytes: number; how: keyof typeof PROOFS; proof: string }> {
+  const { set, service } = input;
   const place = tools.use(destination, input.destination);
   const { bytes, how, problems } = await (place.verify?.({ set, service }) ?? readBack(tools, place, { set, service }));
   const [problem] = problems;
-  if (problem !== undefined) {
-    const where = `the copy of ${set} on ${input.destination} is damaged`;
-    throw new AutopilotError('HA_SET_CORRUPT', `${where}: ${problem.part}: ${problem.reason}`, {
-      next: 'check the disk, then run the backup again',
-    });
-  }
-  const verifiedAt = tools.now().toISOString();
-  await place.annotate({ set, service, verifiedAt });
-  return { bytes, how, verifiedAt, summary: PROOFS[how](formatBytes(bytes)) };
+  if (problem === undefined) return { bytes, how, proof: PROOFS[how](formatBytes(bytes)) };
+  const where = `the copy of ${set} on ${input.destination} is damaged`;
+  throw new AutopilotError('HA_SET_CORRUPT', `${where}: ${problem.part}: ${problem.reason}`, {
+    next: 'check the disk, then run the backup again',
+  });
 }
 
 const PROOFS = {

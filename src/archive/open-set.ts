@@ -18,16 +18,18 @@ export interface WantedSet {
   service: string;
   /** Destinations, in the order in which they are asked. */
   from: readonly string[];
+  /** The files of it that are wanted; all when left out. */
+  parts?: string[];
 }
 
 /** @throws AutopilotError HA_NOT_FOUND, with what each destination said. */
-export async function openSet(tools: Tools, { set, service, from }: WantedSet): Promise<OpenSet> {
+export async function openSet(tools: Tools, { set, service, from, parts }: WantedSet): Promise<OpenSet> {
   const { sealed } = stagingPlace(tools.stateDir, set);
   if (await exists(sealed)) return { directory: sealed, from: null, release: async () => undefined };
   const reasons: string[] = [];
   for (const name of from) {
     try {
-      const { directory, temporary } = await tools.use(destination, name).open({ set, service });
+      const { directory, temporary } = await tools.use(destination, name).open({ set, service, parts });
       const release = async () => (temporary ? await rm(directory, { recursive: true, force: true }) : undefined);
       return { directory, from: name, release };
     } catch (error) {

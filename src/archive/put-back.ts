@@ -1,8 +1,7 @@
 /** Puts the data of a set back as a step of a run: found whole first, then all of it or none. */
 import { rm } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
-import { verifyParts } from '#archive/checksum.ts';
-import { verifyCopy } from '#archive/copy.ts';
+import { proveCopy, verifyCopy } from '#archive/copy.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { readHeader } from '#archive/manifest.ts';
 import { openSet } from '#archive/open-set.ts';
@@ -11,7 +10,7 @@ import { checkTargets, type RestoreOptions, restoreSet } from '#archive/restore/
 import { AutopilotError, errorFacts } from '#kernel/errors.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { isBelow } from '#sdk/mounts.ts';
-import type { SetHeader } from '#sdk/sets.ts';
+import { SET_FILES, type SetHeader } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 /** Reads a whole copy through, and remembers it by name: what a rollback relies on was looked at just before. */
@@ -35,24 +34,24 @@ async function recallFrom(
   { set, service }: ArchiveInput<'recall'>,
   name: string,
 ): Promise<ArchiveOutput<'recall'>> {
-  const place = tools.use(destination, name);
-  const { directory, temporary } = await place.open({ set, service });
+  const { proof } = await proveCopy(tools, { set, service, destination: name });
+  const header = await headerOf(tools, { set, service }, name);
+  if (header.release === null) {
+    throw new AutopilotError('HA_NOT_FOUND', 'the set does not tell what ran when it was made', {
+      next: `its files can be restored with  homelab-autopilot backups restore ${set}`,
+    });
+  }
+  const { release, createdAt } = header;
+  const sources = header.sources.map(({ path, exclude }) => ({ path, exclude }));
+  const summary = `${release.version ?? 'release'} of ${createdAt} on ${name}: ${proof}`;
+  return { release, createdAt, sources, from: name, summary };
+}
+
+async function headerOf(tools: Tools, which: { set: string; service: string }, name: string): Promise<SetHeader> {
+  const parts = [SET_FILES.manifest];
+  const { directory, temporary } = await tools.use(destination, name).open({ ...which, parts });
   try {
-    let read = 0;
-    const onBytes = (bytes: number) => tools.progress({ bytes: (read += bytes) });
-    const { bytes, problems } = await verifyParts(directory, { signal: tools.signal, onBytes });
-    const [problem] = problems;
-    if (problem !== undefined) throw new AutopilotError('HA_SET_CORRUPT', `${problem.part}: ${problem.reason}`);
-    const header = await readHeader(directory);
-    if (header.release === null) {
-      throw new AutopilotError('HA_NOT_FOUND', 'the set does not tell what ran when it was made', {
-        next: `its files can be restored with  homelab-autopilot backups restore ${set}`,
-      });
-    }
-    const { release, createdAt } = header;
-    const sources = header.sources.map(({ path, exclude }) => ({ path, exclude }));
-    const summary = `${release.version ?? 'release'} of ${createdAt}, ${formatBytes(bytes)} on ${name} read back`;
-    return { release, createdAt, sources, from: name, summary };
+    return await readHeader(directory);
   } finally {
     if (temporary) await rm(directory, { recursive: true, force: true });
   }
@@ -62,7 +61,8 @@ export async function checkRestore(
   tools: Tools,
   input: ArchiveInput<'checkRestore'>,
 ): Promise<ArchiveOutput<'checkRestore'>> {
-  const opened = await openSet(tools, input);
+  // A look needs the index alone, so a far set is not fetched for it.
+  const opened = await openSet(tools, { ...input, parts: [SET_FILES.manifest, SET_FILES.sums] });
   try {
     const targets = await checkTargets(tools, opened.directory, input);
     return { summary: `${formatCount(targets, 'tree')} can be put back` };

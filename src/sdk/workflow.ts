@@ -1,5 +1,5 @@
 /** What the author of a workflow writes with. A workflow is a pure function from facts to a plan. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
@@ -80,6 +80,9 @@ export interface Workflow<S extends z.ZodObject = z.ZodObject> {
   input: S;
   plan(context: PlanContext, input: z.output<S>): PlanNode;
 }
+
+/** A text of the input: what is typed on a command line may look like a number. */
+export const InputText = z.union([z.string(), z.number()]).transform(String);
 
 /** Declares a workflow. A file in `workflows/` ends in `export const workflow = defineWorkflow({…})`. */
 export function defineWorkflow<S extends z.ZodObject>(workflow: Workflow<S>): Workflow<S> {

@@ -4,7 +4,7 @@ import { type Proposal, proposeUpdate } from '#sdk/versions/propose.ts';
 import type { ComposeTools } from './config.ts';
 import { unsetVariables } from './docker.ts';
 import { type Project, requireProject, serviceNames } from './project.ts';
-import { versions } from './versions.ts';
+import { imagesOf } from './versions.ts';
 import { sharedVolumes } from './volumes.ts';
 
 export async function checkUpdate(
@@ -13,7 +13,7 @@ export async function checkUpdate(
 ): Promise<Proposal> {
   const project = await requireProject(tools);
   await requireRepeatable(tools, project);
-  const { images } = await versions(tools);
+  const images = await imagesOf(tools, project);
   return proposeUpdate(tools, images, { policy, to });
 }
 

@@ -12,6 +12,11 @@ export async function docker(tools: EngineTools, words: readonly string[], optio
   return (await run(tools, ['docker', ...words], options)).stdout;
 }
 
+/** What a command printed, without the lines that say nothing. */
+export function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
 /** Where Compose is to look, and under which name the project runs. */
 export interface ComposeProject {
   name: string;

@@ -10,7 +10,7 @@ import { release } from './release.ts';
 import { quiesce, resume, wantedServices } from './rest.ts';
 import { revert, standby, update } from './update.ts';
 import { judge, watchProject } from './verdict.ts';
-import { versions } from './versions.ts';
+import { imagesOf } from './versions.ts';
 
 export const plugin = service.define({
   id: 'docker-compose',
@@ -54,7 +54,7 @@ export const plugin = service.define({
     update,
     standby,
     revert,
-    versions,
+    versions: async (tools) => ({ images: await imagesOf(tools, await requireProject(tools)) }),
 
     async validate(tools, timing) {
       return watchProject(tools, async () => (await findProject(tools))?.containers ?? [], timing);

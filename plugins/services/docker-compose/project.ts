@@ -4,7 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import type { ComposeTools } from './config.ts';
-import { type ComposeProject, compose, docker } from './docker.ts';
+import { type ComposeProject, compose, docker, linesOf } from './docker.ts';
 
 const LABEL = 'com.docker.compose';
 const LABELS = {
@@ -20,6 +20,7 @@ const ProjectName = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/);
 const Inspected = z.object({
   id: z.string().regex(/^[0-9a-f]{64}$/),
   image: z.string(),
+  imageId: z.string(),
   restart: z.string(),
   restarts: z.int(),
   network: z.string(),
@@ -44,7 +45,9 @@ type Inspected = z.output<typeof Inspected>;
 export interface Container {
   id: string;
   service: string;
+  /** The image as it was written. */
   image: string;
+  imageId: string;
   status: string;
   exitCode: number;
   /** Null: the container has no health check. */
@@ -85,7 +88,7 @@ export async function requireProject(tools: ComposeTools): Promise<Project> {
 }
 
 export async function projectNamed(tools: ComposeTools, name: string): Promise<Project> {
-  const ids = lines(await docker(tools, ['ps', '-aq', '--no-trunc', ...withLabels(`${LABELS.project}=${name}`)]));
+  const ids = linesOf(await docker(tools, ['ps', '-aq', '--no-trunc', ...withLabels(`${LABELS.project}=${name}`)]));
   const found = ids.length === 0 ? [] : await inspect(tools, ids);
   const directory = tools.config.path;
   return {
@@ -103,9 +106,9 @@ export async function projectNamed(tools: ComposeTools, name: string): Promise<P
 export async function serviceNames(tools: ComposeTools, project: Project): Promise<string[]> {
   if (project.files.length === 0) await requireComposeFile(tools);
   try {
-    const listed = lines(await compose(tools, project, { words: ['config', '--services'] }));
+    const listed = linesOf(await compose(tools, project, { words: ['config', '--services'] }));
     // A service behind a profile is not listed, though it may run.
-    return [...new Set([...listed, ...project.containers.map(({ service }) => service)])].toSorted();
+    return [...new Set([...listed, ...servicesOf(project.containers)])].toSorted();
   } catch (cause) {
     if (!(cause instanceof AutopilotError) || cause.code !== 'HA_COMMAND_FAILED') throw cause;
     throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: ${cause.message}`, {
@@ -142,7 +145,7 @@ export async function composeFiles({ files, directory }: ComposeProject): Promis
 
 async function nameInLabels(tools: ComposeTools): Promise<string | undefined> {
   const format = `[{{json (.Label "${LABELS.project}")}},{{json (.Label "${LABELS.directory}")}}]`;
-  const rows = lines(await docker(tools, ['ps', '-a', '--format', format, ...withLabels(LABELS.project)]));
+  const rows = linesOf(await docker(tools, ['ps', '-a', '--format', format, ...withLabels(LABELS.project)]));
   const here = await realPath(tools.config.path);
   const names = new Set<string>();
   for (const row of rows) {
@@ -170,6 +173,7 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
   const fields = {
     id: '.Id',
     image: '.Config.Image',
+    imageId: '.Image',
     restart: '.HostConfig.RestartPolicy.Name',
     restarts: '.RestartCount',
     network: '.HostConfig.NetworkMode',
@@ -179,14 +183,15 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
   };
   const members = Object.entries(fields).map(([key, field]) => `"${key}":{{json ${field}}}`);
   const printed = await docker(tools, ['container', 'inspect', '--format', `{${members.join(',')}}`, ...ids]);
-  return lines(printed).map((line) => Inspected.parse(JSON.parse(line)));
+  return linesOf(printed).map((line) => Inspected.parse(JSON.parse(line)));
 }
 
-function toContainer({ id, image, restart, restarts, network, labels, state, mounts }: Inspected): Container {
+function toContainer({ id, image, imageId, restart, restarts, network, labels, state, mounts }: Inspected): Container {
   return {
     id,
     service: labels[LABELS.service] ?? '',
     image,
+    imageId,
     status: state.Status,
     exitCode: state.ExitCode,
     health: state.Health === undefined || state.Health === null ? null : healthOf(state.Health.Status),
@@ -216,11 +221,12 @@ async function filesInLabels(directory: string, containers: readonly Inspected[]
   return there.every(Boolean) ? paths : [];
 }
 
+/** The Compose services of containers, each once. */
+export function servicesOf(containers: readonly Pick<Container, 'service'>[]): string[] {
+  return [...new Set(containers.map(({ service }) => service))];
+}
+
 /** @returns undefined when nothing is there. */
 export async function realPath(path: string): Promise<string | undefined> {
   return realpath(path).catch(() => undefined);
-}
-
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '');
 }

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import type { Release } from '#sdk/kinds/service.ts';
 import { envFiles } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
-import { composeFiles, type Project, requireProject } from './project.ts';
+import { composeFiles, type Project, requireProject, servicesOf } from './project.ts';
 import { isOneShot } from './verdict.ts';
-import { versions } from './versions.ts';
+import { imagesOf } from './versions.ts';
 import { ownVolumes } from './volumes.ts';
 
 /** Words of command lines: what comes back out of a backup set is checked as if it came from anywhere. */
@@ -24,7 +24,7 @@ export type Detail = z.output<typeof Detail>;
 
 export async function release(tools: ComposeTools): Promise<{ release: Release; summary: string; warnings: string[] }> {
   const project = await requireProject(tools);
-  const { images } = await versions(tools);
+  const images = await imagesOf(tools, project);
   const files = await composeFiles(project);
   const detail: Detail = {
     project: project.name,
@@ -55,5 +55,5 @@ export function detailOf({ detail }: Release): Detail {
 /** What somebody has stopped on purpose stays stopped. */
 function wantedToRun({ containers }: Project): string[] {
   const wanted = containers.filter((one) => one.status === 'running' || one.status === 'restarting' || isOneShot(one));
-  return [...new Set(wanted.map(({ service }) => service))].toSorted();
+  return servicesOf(wanted).toSorted();
 }

@@ -4,7 +4,7 @@ import { nearest } from '#kernel/nearest.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { ComposeTools } from './config.ts';
 import { compose, docker } from './docker.ts';
-import { type Container, type Project, projectNamed, requireProject, serviceNames } from './project.ts';
+import { type Container, type Project, projectNamed, requireProject, serviceNames, servicesOf } from './project.ts';
 import { forgetStopped, readStopped, writeStopped } from './stopped.ts';
 import { watchProject } from './verdict.ts';
 
@@ -15,7 +15,7 @@ export async function quiesce(
 ): Promise<{ summary: string; outage: boolean }> {
   const project = await requireProject(tools);
   const together = all || tools.config.backup.quiesce.stop === 'all';
-  const wanted = together ? present(project) : await wantedServices(tools, project);
+  const wanted = together ? servicesOf(project.containers) : await wantedServices(tools, project);
   const running = wanted.filter((service) => project.containers.some((one) => one.service === service && runs(one)));
   const services = [...new Set([...(await stoppedBefore(tools, project)), ...running])];
   if (services.length > 0) await writeStopped(tools, { project: project.name, services, all: together });
@@ -39,7 +39,7 @@ export async function resume(tools: ComposeTools, { judge }: { judge: boolean })
 /** The services to stop. A name that no container has is looked up in the compose file, which takes Compose a while. */
 export async function wantedServices(tools: ComposeTools, project: Project): Promise<string[]> {
   const { stop } = tools.config.backup.quiesce;
-  const there = present(project);
+  const there = servicesOf(project.containers);
   if (stop === 'all') return there;
   if (stop.every((service) => there.includes(service))) return stop;
   const known = await serviceNames(tools, project);
@@ -50,10 +50,6 @@ export async function wantedServices(tools: ComposeTools, project: Project): Pro
   throw new AutopilotError('HA_CONFIG_INVALID', meant === undefined ? message : `${message}; did you mean ${meant}?`, {
     next: `its services are ${known.join(', ')}`,
   });
-}
-
-function present({ containers }: Project): string[] {
-  return [...new Set(containers.map(({ service }) => service))];
 }
 
 /** What an execution that was cut short has stopped, as far as it still exists. */

@@ -6,9 +6,9 @@ import { setImage } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker } from './docker.ts';
 import { imageId, nameAgain, pinned } from './images.ts';
-import { type Project, projectNamed } from './project.ts';
+import { projectNamed, servicesOf } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
-import { versions } from './versions.ts';
+import { imagesOf } from './versions.ts';
 import { makeVolumes } from './volumes.ts';
 
 /** Containers are made anew one after the other, and each old one is given time to end. */
@@ -27,7 +27,7 @@ export async function update(
     wanted.set(target.name, id);
   }
   await up(tools, detail);
-  await requireImages(tools, wanted);
+  await requireImages(tools, detail, wanted);
   const version = targets.map(({ reference }) => reference).join(', ');
   return { summary: `${version} runs`, version };
 }
@@ -42,7 +42,7 @@ export async function standby(tools: ComposeTools, { release }: { release: Relea
     await docker(tools, ['stop', ...running.map(({ id }) => id)], { timeoutMs });
   }
   await makeVolumes(tools, detail.volumes);
-  return { summary: running.length === 0 ? 'nothing ran' : `${services(running).join(', ')} stopped` };
+  return { summary: running.length === 0 ? 'nothing ran' : `${servicesOf(running).join(', ')} stopped` };
 }
 
 export async function revert(
@@ -60,6 +60,7 @@ export async function revert(
   if (image)
     await requireImages(
       tools,
+      detail,
       new Map(release.images.flatMap(({ name, imageId: id }) => (id === null ? [] : [[name, id]]))),
     );
   const version = image ? release.version : null;
@@ -84,11 +85,15 @@ async function strandedServices(tools: ComposeTools, name: string): Promise<stri
   if (containers.every(({ networkOf }) => networkOf === null)) return [];
   const listed = await docker(tools, ['ps', '-aq', '--no-trunc']);
   const there = new Set(listed.split('\n'));
-  return services(containers.filter(({ networkOf }) => networkOf !== null && !there.has(networkOf)));
+  return servicesOf(containers.filter(({ networkOf }) => networkOf !== null && !there.has(networkOf)));
 }
 
-async function requireImages(tools: ComposeTools, wanted: ReadonlyMap<string, string>): Promise<void> {
-  const { images } = await versions(tools);
+async function requireImages(
+  tools: ComposeTools,
+  { project }: Detail,
+  wanted: ReadonlyMap<string, string>,
+): Promise<void> {
+  const images = await imagesOf(tools, await projectNamed(tools, project));
   const one = images.find(({ name, imageId: id }) => wanted.has(name) && wanted.get(name) !== id);
   const missing = [...wanted.keys()].filter((name) => !images.some((image) => image.name === name));
   if (one === undefined && missing.length === 0) return;
@@ -99,8 +104,4 @@ async function requireImages(tools: ComposeTools, wanted: ReadonlyMap<string, st
   throw new AutopilotError('HA_CHECK_FAILED', `${tools.name}: ${problem}`, {
     next: `look at  docker compose ps  in ${tools.config.path}`,
   });
-}
-
-function services(containers: Project['containers']): string[] {
-  return [...new Set(containers.map(({ service }) => service))];
 }

@@ -5,9 +5,7 @@ import type { RunningImage } from '#sdk/kinds/service.ts';
 import { readReference, sameRepository } from '#sdk/registry/reference.ts';
 import type { ComposeTools } from './config.ts';
 import { docker } from './docker.ts';
-import { requireProject } from './project.ts';
-
-const Inspected = z.object({ container: z.string(), imageId: z.string() });
+import type { Project } from './project.ts';
 
 const Image = z.object({
   RepoDigests: z.array(z.string()).nullish(),
@@ -19,17 +17,11 @@ const Image = z.object({
 type Image = z.output<typeof Image>;
 
 /** Containers of one Compose service that run the same image are told once. */
-export async function versions(tools: ComposeTools): Promise<{ images: RunningImage[] }> {
-  const { containers } = await requireProject(tools);
-  const ids = await imageIds(
-    tools,
-    containers.map(({ id }) => id),
-  );
-  const known = await imagesById(tools, [...new Set(ids.values())]);
+export async function imagesOf(tools: ComposeTools, { containers }: Project): Promise<RunningImage[]> {
+  const known = await imagesById(tools, [...new Set(containers.map(({ imageId }) => imageId))]);
   const images = new Map<string, RunningImage>();
-  for (const { id, service, image: reference } of containers) {
-    const imageId = ids.get(id) ?? null;
-    const facts = imageId === null ? undefined : known.get(imageId);
+  for (const { service, image: reference, imageId } of containers) {
+    const facts = known.get(imageId);
     images.set(`${service} ${reference} ${imageId}`, {
       name: service,
       reference,
@@ -38,19 +30,7 @@ export async function versions(tools: ComposeTools): Promise<{ images: RunningIm
       platform: facts === undefined ? null : platformOf(facts),
     });
   }
-  return { images: [...images.values()] };
-}
-
-async function imageIds(tools: ComposeTools, containers: readonly string[]): Promise<Map<string, string>> {
-  if (containers.length === 0) return new Map();
-  const format = '{"container":{{json .Id}},"imageId":{{json .Image}}}';
-  const printed = await docker(tools, ['container', 'inspect', '--format', format, ...containers]);
-  return new Map(
-    lines(printed).map((line) => {
-      const { container, imageId } = Inspected.parse(JSON.parse(line));
-      return [container, imageId];
-    }),
-  );
+  return [...images.values()];
 }
 
 async function imagesById(tools: ComposeTools, ids: readonly string[]): Promise<Map<string, Image>> {
@@ -82,8 +62,4 @@ function digestOf(reference: string, { RepoDigests }: Image): string | null {
 function platformOf({ Os, Architecture, Variant }: Image): string {
   const variant = Variant ?? '';
   return [Os, Architecture, ...(variant === '' ? [] : [variant])].join('/');
-}
-
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '');
 }

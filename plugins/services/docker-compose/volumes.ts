@@ -1,7 +1,7 @@
 /** A project's named volumes on the engine: what they are, who else uses them, and how they come back. */
 import { z } from 'zod';
 import type { ComposeTools } from './config.ts';
-import { docker } from './docker.ts';
+import { docker, linesOf } from './docker.ts';
 import type { Project } from './project.ts';
 
 const Volume = z.object({
@@ -17,7 +17,7 @@ export type Volume = z.output<typeof Volume>;
 export async function namedVolumes(tools: ComposeTools, project: Project): Promise<Volume[]> {
   const mounts = project.containers.flatMap((one) => one.mounts.filter(({ type }) => type === 'volume'));
   const label = `label=com.docker.compose.project=${project.name}`;
-  const labelled = lines(await docker(tools, ['volume', 'ls', '-q', '--filter', label]));
+  const labelled = linesOf(await docker(tools, ['volume', 'ls', '-q', '--filter', label]));
   const all = [...labelled, ...mounts.map(({ volume }) => volume)];
   return inspectVolumes(tools, [...new Set(all.filter((name) => !isAnonymous(name)))].toSorted());
 }
@@ -42,7 +42,7 @@ export async function makeVolumes(
   tools: ComposeTools,
   volumes: readonly { name: string; labels: Record<string, string> }[],
 ): Promise<void> {
-  const there = new Set(lines(await docker(tools, ['volume', 'ls', '-q'])));
+  const there = new Set(linesOf(await docker(tools, ['volume', 'ls', '-q'])));
   for (const { name, labels } of volumes.filter((volume) => !there.has(volume.name))) {
     const words = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
     await docker(tools, ['volume', 'create', ...words, '--', name]);
@@ -55,7 +55,7 @@ export async function sharedVolumes(tools: ComposeTools, project: Project): Prom
   const shared: string[] = [];
   for (const { name } of await ownVolumes(tools, project)) {
     const format = '{{.ID}} {{.Names}}';
-    const users = lines(
+    const users = linesOf(
       await docker(tools, ['ps', '-a', '--no-trunc', '--format', format, '--filter', `volume=${name}`]),
     );
     const others = users.filter((line) => !mine.has(line.split(' ')[0] ?? '')).map((line) => line.split(' ')[1]);
@@ -67,9 +67,5 @@ export async function sharedVolumes(tools: ComposeTools, project: Project): Prom
 async function inspectVolumes(tools: ComposeTools, names: readonly string[]): Promise<Volume[]> {
   if (names.length === 0) return [];
   const printed = await docker(tools, ['volume', 'inspect', '--format', '{{json .}}', '--', ...names]);
-  return lines(printed).map((line) => Volume.parse(JSON.parse(line)));
-}
-
-function lines(text: string): string[] {
-  return text.split('\n').filter((line) => line !== '');
+  return linesOf(printed).map((line) => Volume.parse(JSON.parse(line)));
 }
