@@ -1,9 +1,15 @@
-/** Tests run on the same Node as the product; each file gets a process of its own, so that leaks show. */
-import { defineConfig } from 'vitest/config';
+/**
+ * Tests run on the same Node as the product; each file gets a process of its own, so that leaks show. Tests of slow
+ * systems (`*.systems.test.ts`) are a mode of their own: `npm run test:systems`.
+ */
+import { configDefaults, defineConfig } from 'vitest/config';
 
-export default defineConfig({
+const SLOW = 'test/**/*.systems.test.ts';
+
+export default defineConfig(({ mode }) => ({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: [mode === 'systems' ? SLOW : 'test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(mode === 'systems' ? [] : [SLOW])],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 120_000,
@@ -12,4 +18,4 @@ export default defineConfig({
     setupFiles: ['test/support/warnings.ts'],
     reporters: ['default'],
   },
-});
+}));
