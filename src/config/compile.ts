@@ -10,6 +10,7 @@ import { instanceSchema, isObject, pick, readInstance } from '#config/instances.
 import type { Report } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
 import { compileNotifications } from '#config/notifications.ts';
+import { compileMonitoring } from '#config/outside.ts';
 import { prepare } from '#config/prepare.ts';
 import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Updates, Version } from '#config/schema.ts';
 import type { SecretFile, Section } from '#config/section.ts';
@@ -52,7 +53,9 @@ export function compile(
   const backupDefaults = compileBackupDefaults(work, around);
   const updates = compileUpdates(work, timezone);
   const updateDefaults = pick(updates.value, UPDATE_KEYS);
-  const services = compileServices(work, { ...around, catalog, host, hosts, backupDefaults, updateDefaults });
+  const monitoring = compileMonitoring(sectionOf(work, 'monitoring'));
+  const { outside } = monitoring;
+  const services = compileServices(work, { ...around, outside, catalog, host, hosts, backupDefaults, updateDefaults });
   const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
   const notifications = compileNotifications(sectionOf(work, 'notifications'), { catalog, services: names });
   return {
@@ -74,6 +77,7 @@ export function compile(
       hosts: Object.fromEntries(hosts.map((name) => [name, {}])),
       destinations: destinations.effective,
       notifications: notifications.effective,
+      monitoring: monitoring.effective,
       backup: defaulted(Backup, backupDefaults) ?? {},
       updates: defaulted(Updates, updates.value) ?? {},
       services: services.map(({ effective }) => effective),

@@ -4,7 +4,17 @@ import { hostName } from '#config/fields.ts';
 import { instanceSchema } from '#config/instances.ts';
 import { isOpen, isSecretField, notesOf, secretKeys, shapeOf } from '#config/introspect.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Host, Redis, Updates, Version } from '#config/schema.ts';
+import {
+  Backup,
+  ChannelCore,
+  DestinationCore,
+  Global,
+  Host,
+  Monitoring,
+  Redis,
+  Updates,
+  Version,
+} from '#config/schema.ts';
 import { serviceSchema } from '#config/services.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -44,6 +54,7 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
       hosts: empty(convert(z.record(hostName(), Host.or(z.null()))), 'The other machines that run a worker'),
       destinations: { ...named(destinations), description: 'Where backup sets are copied to, by name' },
       notifications: empty(withChannels(convert(Notifications), channels), 'Who is told of what'),
+      monitoring: empty(convert(Monitoring), 'How it is looked whether services work'),
       backup: empty(convert(Backup), 'Defaults for the backup section of every service'),
       updates: empty(convert(Updates), 'Defaults for the update section of every service'),
       services: { type: ['array', 'null'], items: { anyOf: services }, description: 'What is looked after' },

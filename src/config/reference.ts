@@ -2,9 +2,19 @@
 import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore, Updates } from '#config/schema.ts';
+import {
+  Backup,
+  ChannelCore,
+  DestinationCore,
+  Global,
+  Monitoring,
+  Redis,
+  ServiceCore,
+  Updates,
+} from '#config/schema.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
+import { Probe } from '#sdk/probes.ts';
 
 interface Row {
   key: string;
@@ -48,6 +58,11 @@ const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section
 
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 
+const PROBES = `## Probes
+
+Questions whose answer tells whether a service works; each has a \`type\`, and the keys of that. See [probes](../probes.md).
+`;
+
 export function configurationReference(catalog: PluginCatalog): string {
   const parts = [
     INTRODUCTION,
@@ -68,8 +83,11 @@ export function configurationReference(catalog: PluginCatalog): string {
       'By name; each has these, and the keys of its plugin.',
     ),
     ...plugins(catalog, 'notification').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
+    section('## `monitoring`', rowsOf(Monitoring, '')),
     section('## `backup`', rowsOf(Backup, ''), BACKUP_NOTE),
     section('## `updates`', rowsOf(Updates, ''), UPDATES_NOTE),
+    PROBES,
+    ...Probe.options.map((probe) => section(`### \`type: ${typeOf(probe)}\``, rowsOf(withoutType(probe), ''))),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>
       section(heading(plugin), [
@@ -114,9 +132,20 @@ function rowsOf(schema: z.ZodObject, prefix: string): Row[] {
       return [{ ...row, standard: '' }, ...rowsOf(form, `${name}.`)];
     }
     if (form instanceof z.ZodUnion) return [row, ...ownForms(form).flatMap((own) => rowsOf(own, `${name}.`))];
+    if (form instanceof z.ZodArray && form.element === Probe) {
+      return [{ ...row, takes: 'list of [probes](#probes)' }];
+    }
     const inner = form instanceof z.ZodArray ? `${name}[].` : `${name}.*.`;
     return [row, ...memberForms(form).flatMap((member) => rowsOf(member, inner))];
   });
+}
+
+function typeOf(probe: (typeof Probe.options)[number]): string {
+  return [...probe.shape.type.values].join();
+}
+
+function withoutType(probe: (typeof Probe.options)[number]): z.ZodObject {
+  return z.object(Object.fromEntries(Object.entries(shapeOf(probe)).filter(([key]) => key !== 'type')));
 }
 
 /** The maps among the forms that a field may have. */

@@ -4,6 +4,7 @@ import { duration, filePath, hostName, instanceName, timeLimit } from '#config/f
 import type { FieldNotes } from '#config/introspect.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
+import { Route } from '#sdk/probes/route.ts';
 import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
 import { secret } from '#sdk/secret.ts';
@@ -12,7 +13,7 @@ import { POLICIES } from '#sdk/versions/settings.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'monitoring'],
+  top: ['hypervisors'],
   global: [],
   service: ['monitor', 'guest', 'depends_on', 'databases'],
 } as const;
@@ -136,6 +137,12 @@ export const Updates = Update.extend({
   registries: z.record(RegistryHost, Registry).prefault({}).describe('Registries of images, by host'),
 });
 
+export const Monitoring = z.object({
+  outside: Route.optional().describe(
+    'The way by which probes with `external: true` are asked from outside: a proxy that stands there',
+  ),
+});
+
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
 
 export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
@@ -153,6 +160,7 @@ export const TOP_LEVEL_KEYS = [
   'hosts',
   'destinations',
   'notifications',
+  'monitoring',
   'backup',
   'updates',
   'services',

@@ -7,6 +7,7 @@ import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readIn
 import { shapeOf } from '#config/introspect.ts';
 import { addError, type Place } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
+import { type Outside, settleProbes } from '#config/outside.ts';
 import { Backup, ServiceCore, Update } from '#config/schema.ts';
 import { fullPath, type Section } from '#config/section.ts';
 import type { BackupConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
@@ -25,6 +26,8 @@ export interface ServiceSurroundings extends BackupSurroundings {
   backupDefaults: JsonObject;
   /** The top level's `updates:`, as written. */
   updateDefaults: JsonObject;
+  /** How probes with `external: true` are asked. */
+  outside: Outside;
 }
 
 export interface CompiledService {
@@ -65,12 +68,20 @@ export function compileService(section: Section, around: ServiceSurroundings): C
     addError(section.report, { at: section.node.at, path: fullPath({ section, path: ['update'] }), message });
   }
   const { name, type } = read.core;
-  const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
+  const own = settled(read.config, section, around.outside);
+  const config = { ...own, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
   return {
     service: { name, type, host, config, backup: backup.section, update: update.section },
     effective: effectiveService({ ...read.prepared, host, ...merged }, read.plugin),
   };
+}
+
+function settled(config: JsonObject, section: Section, outside: Outside): JsonObject {
+  const { validate } = config;
+  return validate === undefined
+    ? config
+    : { ...config, validate: settleProbes('validate', validate, { section, outside }) };
 }
 
 interface ReadSection<T> {

@@ -37,6 +37,7 @@ describe('config show', () => {
         vault: { type: 'local', path: `${directory}/vault`, require_mount: false },
       },
       notifications: { cooldown: '30m', channels: {} },
+      monitoring: {},
       backup: {
         enabled: true,
         schedule: '0 3 * * *',

@@ -3,6 +3,7 @@ import { readdir, realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { healthOf } from '#sdk/probes/container.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker, linesOf } from './docker.ts';
 
@@ -194,7 +195,7 @@ function toContainer({ id, image, imageId, restart, restarts, network, labels, s
     imageId,
     status: state.Status,
     exitCode: state.ExitCode,
-    health: state.Health === undefined || state.Health === null ? null : healthOf(state.Health.Status),
+    health: healthOf(state.Health),
     restart,
     start: `${state.StartedAt} ${restarts}`,
     networkOf: network.startsWith('container:') ? network.slice('container:'.length) : null,
@@ -205,11 +206,6 @@ function toContainer({ id, image, imageId, restart, restarts, network, labels, s
       destination: Destination,
     })),
   };
-}
-
-/** A health check that was switched off is told as `none`. */
-function healthOf(status: string): string | null {
-  return status === 'none' || status === '' ? null : status;
 }
 
 /** The files that the containers were made from, as long as all of them are still there. */
