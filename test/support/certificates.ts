@@ -46,7 +46,7 @@ export async function makeCertificates(directory: string, settings: CertificateS
 
 /** Only the command that keeps books can sign for another time than from now on. */
 function bookkeeping(directory: string): string {
-  const settings = `database=${directory}/index\nnew_certs_dir=${directory}\ndefault_md=sha256\npolicy=any\n`;
+  const settings = `database=${directory}/index\nserial=${directory}/serial\nnew_certs_dir=${directory}\ndefault_md=sha256\npolicy=any\n`;
   return `[ca]\ndefault_ca=books\n[books]\n${settings}[any]\ncommonName=supplied\n`;
 }
 
