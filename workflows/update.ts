@@ -71,9 +71,17 @@ export const workflow = defineWorkflow({
 });
 
 function wayBack(context: PlanContext): StepNode[] {
-  const { mode, ...parts } = context.change.rollback;
-  if (mode !== 'auto') return [];
-  const { set } = setOf(context);
-  const { stop, put } = goTo(context, { set, release: releaseOf(context), parts });
-  return [stop, ...(parts.data ? keepPresent(context) : []), ...put];
+  const { mode, askAfterMs, ...parts } = context.change.rollback;
+  if (mode === 'never') return [];
+  const set = setOf(context);
+  const { data, config } = parts;
+  const weigh = (limit: number | null) => {
+    const capturedAt = outputOf(context.archive, 'capture', 'capture', 'createdAt');
+    const input = { ...set, capturedAt, askAfterMs: limit, data, config };
+    return context.archive.do('weigh', input, { key: 'ask-first', title: 'ask a person first' });
+  };
+  if (mode === 'ask') return [weigh(null)];
+  const { stop, put } = goTo(context, { set: set.set, release: releaseOf(context), parts });
+  const asks = data && askAfterMs !== null ? [weigh(askAfterMs)] : [];
+  return [...asks, stop, ...(data ? keepPresent(context) : []), ...put];
 }

@@ -24,9 +24,15 @@ export function endingOf(run: Run, end: { status: TerminalStatus; because: strin
       return {
         status: end.status,
         reason: error === null ? `step "${title}" did not succeed` : `step "${title}": ${error.message}`,
-        next: error?.next === undefined ? retry : `${error.next}${retry === null ? '' : `, then  ${retry}`}`,
+        next: joined(error?.next, retry),
       };
   }
+}
+
+/** What the error itself says comes first, and alone where it already names the command. */
+function joined(said: string | undefined, command: string | null): string | null {
+  if (said === undefined) return command;
+  return command === null || said.includes(command) ? said : `${said}, then  ${command}`;
 }
 
 /** Null: all is as it was before, and trying the same again would only fail again. */
