@@ -18,6 +18,7 @@ export const workflow = defineWorkflow({
   name: 'update',
   title: 'Update a service, and bring back image, configuration and data if it does not work',
   changes: true,
+  waves: true,
   section: 'update',
   input: z.object({
     to: InputText.optional().describe('The version to go to, whatever the policy says'),

@@ -78,6 +78,8 @@ export interface Workflow<S extends z.ZodObject = z.ZodObject> {
   title: string;
   /** True when runs of it must have the service for themselves. */
   changes: boolean;
+  /** Whether a run waits for those of the services that its own depends on, and is skipped when one of them fails. */
+  waves?: boolean;
   /** The section that a service must have to be meant by `--all`. */
   section: PluginSection;
   /** What `--input k=v` may carry. */
