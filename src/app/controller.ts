@@ -83,7 +83,7 @@ export async function startController(settings: Settings, address: RedisAddress,
     },
     onFinished: (id) => {
       const run = journal.run(id);
-      if (run?.status === 'rolled_back') decisions.decide(heldBack(run));
+      if (run !== undefined) decisions.decide(heldBack(run));
       announceRun(id, { config, history, outbox }, now());
     },
   });

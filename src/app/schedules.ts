@@ -17,9 +17,13 @@ export function schedulesOf({ services }: Config): Schedule[] {
     services.flatMap((service) => {
       const rules = rulesOf(service);
       const { name, host } = service;
-      return rules === null ? [] : [{ ...rules, id: `${workflow}.${name}`, workflow, service: name, host }];
+      return rules === null ? [] : [{ ...rules, id: scheduleId(workflow, name), workflow, service: name, host }];
     }),
   );
+}
+
+export function scheduleId(workflow: string, service: string): string {
+  return `${workflow}.${service}`;
 }
 
 export function clockEntry(schedule: Schedule): ClockEntry {

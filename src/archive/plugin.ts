@@ -8,6 +8,7 @@ import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
 import { retain } from '#archive/retain.ts';
 import { seal } from '#archive/seal.ts';
 import { stagingFull } from '#archive/tar/report.ts';
+import { weigh } from '#archive/weigh.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 
@@ -24,6 +25,7 @@ export const plugin = archive.define({
     retain,
     recall,
     checkRestore,
+    weigh,
     restore,
     setAside,
     async discard(tools, { set }) {

@@ -9,12 +9,13 @@ import { Retention } from '#sdk/retention.ts';
 import { secret } from '#sdk/secret.ts';
 import { TagFilter } from '#sdk/versions/filter.ts';
 import { POLICIES } from '#sdk/versions/settings.ts';
+import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
   top: ['hypervisors', 'monitoring'],
   global: [],
-  service: ['monitor', 'guest', 'depends_on', 'databases'],
+  service: ['monitor', 'guest', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -100,9 +101,16 @@ export const Update = z.object({
   rollback: z
     .object({
       mode: z
-        .enum(['auto', 'ask'])
+        .enum(ROLLBACK_MODES)
         .default('auto')
-        .describe('What follows an update that fails its gate: auto rolls back, ask calls a person'),
+        .describe(
+          'What follows an update that fails its gate: auto rolls back, ask calls a person first, never leaves it as it is',
+        ),
+      ask_after: duration()
+        .optional()
+        .describe(
+          'auto calls a person first when the data to come back is older than this: what was written since would be lost',
+        ),
       restore: z
         .array(z.enum(RESTORE_PARTS))
         .min(1)
@@ -144,6 +152,7 @@ export const ServiceCore = z.object({
   name: instanceName().describe('Unique among the services'),
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
+  depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
 });
 
 export const TOP_LEVEL_KEYS = [

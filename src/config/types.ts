@@ -7,6 +7,7 @@ import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
 import type { SecretRef } from '#sdk/secret.ts';
 import type { Policy } from '#sdk/versions/settings.ts';
+import type { ChangeFacts } from '#sdk/workflow.ts';
 
 export interface Config {
   /** The main file's absolute path. */
@@ -68,6 +69,8 @@ export interface NotificationRoute {
 
 export interface ServiceConfig extends PluginInstance {
   host: string;
+  /** Names of the services that this one needs; there is no circle among them. */
+  dependsOn: string[];
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;
@@ -83,7 +86,7 @@ export interface UpdateConfig {
   /** Regular expressions: one for all images, or one for some parts of the service. */
   tags: string | Record<string, string> | null;
   gate: { timeoutMs: number; stableForMs: number };
-  rollback: { mode: 'auto' | 'ask'; image: boolean; config: boolean; data: boolean };
+  rollback: ChangeFacts['rollback'];
 }
 
 export interface BackupConfig {

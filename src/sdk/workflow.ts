@@ -53,13 +53,17 @@ export interface PlanContext {
   restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose }[];
 }
 
+/** What follows a failed update: the way back by itself, a person who is asked first, or nothing. */
+export const ROLLBACK_MODES = ['auto', 'ask', 'never'] as const;
+
 /** What the configuration says of updates and of the way back. */
 export interface ChangeFacts {
   /** How the new version is judged, and the old one after a rollback. */
   gate: { timeoutMs: number; stableForMs: number };
   rollback: {
-    /** `auto`: by itself; `ask`: a person is called instead. */
-    mode: 'auto' | 'ask';
+    mode: (typeof ROLLBACK_MODES)[number];
+    /** `auto` asks as well when the data to come back is older than this; null: it never asks. */
+    askAfterMs: number | null;
     image: boolean;
     config: boolean;
     data: boolean;
@@ -74,6 +78,8 @@ export interface Workflow<S extends z.ZodObject = z.ZodObject> {
   title: string;
   /** True when runs of it must have the service for themselves. */
   changes: boolean;
+  /** Whether a run waits for those of the services that its own depends on, and is skipped when one of them fails. */
+  waves?: boolean;
   /** The section that a service must have to be meant by `--all`. */
   section: PluginSection;
   /** What `--input k=v` may carry. */

@@ -146,4 +146,12 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX fires_by_slot ON fires (slot);
   `,
+  `
+  -- Whose ends a run waits for before it begins. The runs of the second column may never come to be.
+  CREATE TABLE run_order (
+    run TEXT NOT NULL,
+    after TEXT NOT NULL,
+    PRIMARY KEY (run, after)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,6 +1,6 @@
 /** Rows as they come out of SQLite, parsed once at this edge. */
 import { z } from 'zod';
-import { RUN_STATUSES } from '#engine/run.ts';
+import { RUN_STATUSES, TERMINAL_STATUSES } from '#engine/run.ts';
 import type { ErrorCode } from '#kernel/errors.ts';
 import { errorCodes } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
@@ -40,6 +40,11 @@ export type RunRow = z.output<typeof RunRow>;
 
 export const IdRow = z.object({ id: z.string() });
 export const AdmissionRow = RunRow.pick({ id: true, workflow: true, service: true, changes: true });
+export const StoppedRow = RunRow.pick({ id: true, service: true, workflow: true }).extend({
+  by_run: z.string(),
+  by_service: z.string(),
+  by_status: z.enum(TERMINAL_STATUSES),
+});
 export const PlanRow = z.object({ id: z.string(), plan: z.string() });
 
 export const StepRow = z.object({

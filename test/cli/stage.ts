@@ -59,6 +59,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     name,
     type: 'generic',
     host: 'nas',
+    dependsOn: [],
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -74,7 +75,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       minAgeMs: 0,
       tags: null,
       gate: { timeoutMs: 300_000, stableForMs: 30_000 },
-      rollback: { mode: 'auto', image: true, config: true, data: true },
+      rollback: { mode: 'auto', askAfterMs: null, image: true, config: true, data: true },
     },
     ...more,
   };

@@ -94,6 +94,17 @@ export const archive = kind('archive', 'Backup sets', {
     }),
     output: z.object({ summary: z.string() }),
   }),
+  weigh: action('read', 'Tells which writes a rollback would lose, and stops it where a person is to be asked', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      capturedAt: z.iso.datetime().describe('From when the data of the set is'),
+      askAfterMs: z.number().nonnegative().nullable().describe('Older data is not put back unasked; null: none is'),
+      config: z.boolean().describe('Whether configuration files would be put back'),
+      data: z.boolean().describe('Whether data would be put back'),
+    }),
+    output: z.object({ summary: z.string() }),
+  }),
   restore: action('idempotent', 'Puts the data of a set back in its place, whole or not at all', {
     input: z.object({
       set: SET_ID,
