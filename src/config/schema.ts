@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
+import { GuestId } from '#sdk/guests.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
@@ -12,9 +13,9 @@ import { POLICIES } from '#sdk/versions/settings.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'monitoring'],
+  top: ['monitoring'],
   global: [],
-  service: ['monitor', 'guest', 'depends_on', 'databases'],
+  service: ['monitor', 'depends_on', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -138,12 +139,30 @@ export const Updates = Update.extend({
 
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
 
+export const HypervisorCore = z.object({
+  type: z.string().describe('The plugin'),
+  hosts: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Hosts whose worker reaches it; the first that has one is taken. Default: this machine'),
+});
+
 export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
+
+const GuestOf = z.object({
+  hypervisor: z.string().describe('Name of the hypervisor'),
+  id: z
+    .union([GuestId, z.int().nonnegative()])
+    .meta({ expects: 'the id or name of a guest' } satisfies FieldNotes)
+    .describe('The guest, as the hypervisor calls it: a number, a name'),
+});
 
 export const ServiceCore = z.object({
   name: instanceName().describe('Unique among the services'),
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
+  guest: GuestOf.optional().describe('The guest that the service runs in'),
 });
 
 export const TOP_LEVEL_KEYS = [
@@ -151,6 +170,7 @@ export const TOP_LEVEL_KEYS = [
   'global',
   'redis',
   'hosts',
+  'hypervisors',
   'destinations',
   'notifications',
   'backup',

@@ -59,6 +59,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     name,
     type: 'generic',
     host: 'nas',
+    guest: null,
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -96,6 +97,7 @@ export function configOf(more: Partial<Config> = {}): Config {
     },
     redis: null,
     hosts: ['nas', 'docker-1'],
+    hypervisors: [],
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
     registries: {},

@@ -33,6 +33,7 @@ describe('defaults', () => {
       },
       redis: null,
       hosts: [os.hostname()],
+      hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
       registries: {},
@@ -68,6 +69,7 @@ describe('services', () => {
         name: 'notes',
         type: 'generic',
         host: 'nas',
+        guest: null,
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
