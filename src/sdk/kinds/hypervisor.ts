@@ -67,8 +67,9 @@ const StateAfter = z.enum(['running', 'stopped', 'asBefore']);
 
 /**
  * What holds for every plugin of this kind:
- * - A guest that is not there is HA_NOT_FOUND, a missing right or a stranger's snapshot HA_CONFLICT, and a platform that
- *   does not answer HA_REMOTE_UNREACHABLE. The message names what is missing, `next` what to do about it.
+ * - A guest that is not there is HA_NOT_FOUND, a stranger's snapshot HA_CONFLICT, a missing right, a lock or a feature
+ *   that is not there HA_REMOTE_REFUSED, and a platform that does not answer HA_REMOTE_UNREACHABLE. The message names what
+ *   is missing, `next` what to do about it.
  * - Look, act, look again. What the platform answers to a change proves nothing by itself: that a guest is stopped, or a
  *   snapshot there and whole, is read anew. "It is in that state already" is a success only after that look.
  * - A connection that is lost after a change was asked for is an unknown outcome. The plugin looks again for as long as
