@@ -1,5 +1,6 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
+import type { Absences } from '#app/absences.ts';
 import type { Keeper } from '#app/keeper.ts';
 import { chosenServices, makePlan, type Planner, serviceNamed } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
@@ -30,6 +31,7 @@ export interface AnswerPorts {
   workflows: Workflows;
   keeper: Keeper;
   decisions: Decisions;
+  absences: Absences;
 }
 
 /** The controller, and the door through which requests from other processes come in. */
@@ -151,11 +153,12 @@ function decide({ settings, decisions, history }: AnswerPorts, request: z.output
   return history.decisions(name);
 }
 
-function plannerOf({ settings, history }: AnswerPorts): Planner {
+function plannerOf({ settings, history, absences }: AnswerPorts): Planner {
   return {
     settings,
     restorePoints: (service) => history.restorePoints(service),
     decisions: (service) => history.decisions(service),
+    servesHypervisors: absences.servesHypervisors,
   };
 }
 

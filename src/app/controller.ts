@@ -118,6 +118,7 @@ export async function startController(settings: Settings, address: RedisAddress,
     journal,
     workflows,
     keeper: scheduling.keeper,
+    absences,
     decisions,
   });
 

@@ -79,6 +79,7 @@ function keeperOf(ports: SchedulingPorts): Keeper {
     settings,
     restorePoints: (service: string) => history.restorePoints(service),
     decisions: (service: string) => history.decisions(service),
+    servesHypervisors: absences.servesHypervisors,
   };
   // What could not be done is done by the engine's own upkeep, when Redis is there again.
   const later = (error: unknown) => log.warn('a scheduled run has to wait', { error: errorText(error) });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
+import { GuestId } from '#sdk/guests.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
@@ -13,9 +14,9 @@ import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'monitoring'],
+  top: ['monitoring'],
   global: [],
-  service: ['monitor', 'guest', 'databases'],
+  service: ['monitor', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -146,13 +147,31 @@ export const Updates = Update.extend({
 
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
 
+export const HypervisorCore = z.object({
+  type: z.string().describe('The plugin'),
+  hosts: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Hosts whose worker reaches it; the first that has one is taken. Default: this machine'),
+});
+
 export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
+
+const GuestOf = z.object({
+  hypervisor: z.string().describe('Name of the hypervisor'),
+  id: z
+    .union([GuestId, z.int().nonnegative()])
+    .meta({ expects: 'the id or name of a guest' } satisfies FieldNotes)
+    .describe('The guest, as the hypervisor calls it: a number, a name'),
+});
 
 export const ServiceCore = z.object({
   name: instanceName().describe('Unique among the services'),
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
   depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
+  guest: GuestOf.optional().describe('The guest that the service runs in'),
 });
 
 export const TOP_LEVEL_KEYS = [
@@ -160,6 +179,7 @@ export const TOP_LEVEL_KEYS = [
   'global',
   'redis',
   'hosts',
+  'hypervisors',
   'destinations',
   'notifications',
   'backup',

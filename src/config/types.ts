@@ -29,6 +29,7 @@ export interface Config {
   redis: { url: SecretRef } | null;
   /** All hosts that a service may name, this one included. */
   hosts: string[];
+  hypervisors: HypervisorConfig[];
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
   /** Registries of images, by host. */
@@ -51,6 +52,11 @@ export interface PluginInstance {
   config: JsonObject;
 }
 
+export interface HypervisorConfig extends PluginInstance {
+  /** The hosts whose workers reach it, at least one. */
+  hosts: string[];
+}
+
 export interface NotificationsConfig {
   cooldownMs: number;
   channels: PluginInstance[];
@@ -71,6 +77,8 @@ export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Names of the services that this one needs; there is no circle among them. */
   dependsOn: string[];
+  /** The guest that it runs in; null when it names none. */
+  guest: { hypervisor: string; id: string } | null;
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;

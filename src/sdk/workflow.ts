@@ -4,6 +4,7 @@ import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
+import type { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import type { service } from '#sdk/kinds/service.ts';
 import type { PlanNode, PlannedStep, PluginRef, RetryPolicy, UndoStep } from '#sdk/plan.ts';
 import type { Retention } from '#sdk/retention.ts';
@@ -38,9 +39,14 @@ export interface Handle<A extends Actions> {
 
 /** The facts that a plan is made from. Nothing else may flow into it: no clock, no files, no chance. */
 export interface PlanContext {
-  /** `restorePoint` is the id of the backup set that this run makes, `replaced` of the one with what it replaces. */
-  run: { id: string; restorePoint: string; replaced: string };
+  /**
+   * `restorePoint` is the id of the backup set that this run makes, `replaced` of the one with what it replaces, and
+   * `snapshot` the label of its snapshot.
+   */
+  run: { id: string; restorePoint: string; replaced: string; snapshot: string };
   service: Handle<(typeof service)['actions']>;
+  /** The guest that the service runs in; null when it names none. */
+  guest: { hypervisor: Handle<(typeof hypervisor)['actions']>; id: string } | null;
   archive: Handle<(typeof archive)['actions']>;
   backup: {
     destinations: Handle<(typeof destination)['actions']>[];

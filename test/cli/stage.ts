@@ -60,6 +60,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     type: 'generic',
     host: 'nas',
     dependsOn: [],
+    guest: null,
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -97,6 +98,7 @@ export function configOf(more: Partial<Config> = {}): Config {
     },
     redis: null,
     hosts: ['nas', 'docker-1'],
+    hypervisors: [],
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
     registries: {},

@@ -33,6 +33,7 @@ describe('defaults', () => {
       },
       redis: null,
       hosts: [os.hostname()],
+      hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
       registries: {},
@@ -69,6 +70,7 @@ describe('services', () => {
         type: 'generic',
         host: 'nas',
         dependsOn: [],
+        guest: null,
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },

@@ -31,6 +31,7 @@ describe('config show', () => {
       },
       redis: { url_command: ['printf', '***'] },
       hosts: { nas: {}, 'docker-1': {} },
+      hypervisors: {},
       destinations: {
         web: { type: 'webdav', url: 'x', password_file: '/etc/web' },
         usb: { type: 'local', path: '/mnt/usb', require_mount: false },
