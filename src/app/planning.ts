@@ -95,7 +95,13 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     run: { id: run, restorePoint: derivedId('restore-point', run), replaced: derivedId('replaced', run) },
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
-    backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
+    backup: {
+      destinations,
+      retention: backup.retention,
+      compression: backup.compression,
+      timeoutMs: backup.timeoutMs,
+      drill: backup.drill,
+    },
     change: {
       gate: update.gate,
       rollback: update.rollback,
