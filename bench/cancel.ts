@@ -41,7 +41,7 @@ function metric(name: string, value: number, baseline: number): Metric {
 async function cancelOne(lab: Lab, { name, folder }: LabService): Promise<{ deadMs: number; undoneMs: number }> {
   await using controller = await lab.connect();
   const id = newId();
-  await controller.enqueue({ id, workflow: 'drill', services: [name], all: false, input: { hang: 'side-a' } });
+  await controller.enqueue({ id, workflow: 'exercise', services: [name], all: false, input: { hang: 'side-a' } });
   const run = derivedId('request', id, name);
   await eventually('the family is there', async () => (await familySize(folder)) === FAMILY.size);
   const asked = performance.now();

@@ -104,7 +104,13 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     guest: guestOf(planner, target, backup.timeoutMs),
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
-    backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
+    backup: {
+      destinations,
+      retention: backup.retention,
+      compression: backup.compression,
+      timeoutMs: backup.timeoutMs,
+      drill: backup.drill,
+    },
     change: {
       gate: update.gate,
       rollback: update.rollback,

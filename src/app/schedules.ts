@@ -8,6 +8,7 @@ import { whenWords } from '#schedule/words.ts';
 /** Where a service says when a workflow is to run by itself. */
 const SCHEDULED: readonly { workflow: string; rulesOf(service: ServiceConfig): ScheduleRules | null }[] = [
   { workflow: 'backup', rulesOf: ({ backup }) => backup?.schedule ?? null },
+  { workflow: 'drill', rulesOf: ({ backup }) => backup?.drill.schedule ?? null },
   { workflow: 'update', rulesOf: ({ update }) => update.schedule },
 ];
 

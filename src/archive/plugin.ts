@@ -1,7 +1,9 @@
 /** What the product itself does with backup sets, as the plugin of the archive kind. */
 import { z } from 'zod';
 import { capture } from '#archive/capture.ts';
+import { compare } from '#archive/compare.ts';
 import { copy, verifyCopy } from '#archive/copy.ts';
+import { attest, unpack } from '#archive/drill.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
 import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
@@ -28,6 +30,9 @@ export const plugin = archive.define({
     weigh,
     restore,
     setAside,
+    unpack: async (tools, input) => await inStaging(async () => await unpack(tools, input)),
+    compare,
+    attest,
     async discard(tools, { set }) {
       await removeStaging(stagingPlace(tools.stateDir, set));
       return {};

@@ -1,6 +1,6 @@
 /** The keys of the configuration that do not depend on a plugin. */
 import { z } from 'zod';
-import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
+import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
 import { GuestId } from '#sdk/guests.ts';
@@ -69,6 +69,18 @@ export const Backup = z.object({
   compression: Compression.prefault({}).describe('How sets are compressed'),
   retention: RetentionRules.prefault({}).describe('Which sets are kept: a set is kept when any rule keeps it'),
   timeout: timeLimit().optional().describe('Time limit of each step. Default: global.timeout'),
+  drill: z
+    .object({
+      schedule: scheduleField().describe('When a restore is tried: cron, a map, or false for never'),
+      destination: z
+        .string()
+        .optional()
+        .describe('The destination whose newest set is tried. Default: the first of the destinations'),
+      max_bytes: size().prefault('50G').describe('A set that holds more is not unpacked: the drill fails instead'),
+      timeout: timeLimit().prefault('1h').describe('Time limit of each step of a drill'),
+    })
+    .prefault({})
+    .describe('Restore drills: whether the backups can really be restored'),
 });
 
 /** The parts of a restore point that a rollback brings back. */

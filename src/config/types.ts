@@ -104,6 +104,16 @@ export interface BackupConfig {
   compression: z.output<typeof Compression>;
   retention: Retention;
   timeoutMs: number;
+  drill: DrillConfig;
+}
+
+export interface DrillConfig {
+  /** Null when nothing is drilled by itself. */
+  schedule: ScheduleRules | null;
+  /** Null: the first of the destinations. */
+  destination: string | null;
+  maxBytes: number;
+  timeoutMs: number;
 }
 
 /** One thing that is wrong (or, as a warning, odd) in a configuration file. Lines and columns count from 1. */

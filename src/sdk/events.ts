@@ -6,6 +6,8 @@ export const EVENTS = [
   'update_success',
   'update_failed',
   'rollback_executed',
+  'drill_success',
+  'drill_failed',
   'schedule_missed',
   'needs_attention',
 ] as const;
@@ -17,7 +19,6 @@ export const EVENTS_NOT_YET: readonly string[] = [
   'service_recovered',
   'external_access_failed',
   'disk_space_warning',
-  'drill_failed',
 ];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */

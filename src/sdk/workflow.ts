@@ -53,6 +53,7 @@ export interface PlanContext {
     retention: Retention;
     compression: z.output<typeof Compression>;
     timeoutMs: number;
+    drill: DrillFacts;
   };
   change: ChangeFacts;
   /** The service's sets that the history knows, newest first. */
@@ -61,6 +62,15 @@ export interface PlanContext {
 
 /** What follows a failed update: the way back by itself, a person who is asked first, or nothing. */
 export const ROLLBACK_MODES = ['auto', 'ask', 'never'] as const;
+
+/** What the configuration says of restore drills. */
+export interface DrillFacts {
+  /** Name of the destination whose newest set is tried; null: the first one of the service. */
+  destination: string | null;
+  /** A set that holds more is not unpacked. */
+  maxBytes: number;
+  timeoutMs: number;
+}
 
 /** What the configuration says of updates and of the way back. */
 export interface ChangeFacts {

@@ -1,5 +1,6 @@
 /** Rows as they come out of SQLite, parsed once at this edge. */
 import { z } from 'zod';
+import type { DrillView } from '#engine/requests.ts';
 import { RUN_STATUSES, TERMINAL_STATUSES } from '#engine/run.ts';
 import type { ErrorCode } from '#kernel/errors.ts';
 import { errorCodes } from '#kernel/errors.ts';
@@ -80,3 +81,27 @@ export const CopyRow = z.object({
   status: z.enum(['verified', 'unverified', 'missing']),
   verified_at: z.string().nullable(),
 });
+
+export const DrillRow = z
+  .object({
+    run: z.string(),
+    service: z.string(),
+    restore_point: z.string(),
+    destination: z.string(),
+    proven_at: z.string(),
+    recovery_ms: z.number(),
+    data_age_ms: z.number(),
+    started: z.number(),
+  })
+  .transform(
+    (row): DrillView => ({
+      run: row.run,
+      service: row.service,
+      restorePoint: row.restore_point,
+      destination: row.destination,
+      provenAt: row.proven_at,
+      recoveryMs: row.recovery_ms,
+      dataAgeMs: row.data_age_ms,
+      started: row.started === 1,
+    }),
+  );

@@ -68,6 +68,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       compression: { algorithm: 'zstd', level: 3 },
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
       timeoutMs: 3_600_000,
+      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     },
     update: {
       wanted: true,

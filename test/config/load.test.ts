@@ -82,6 +82,7 @@ describe('services', () => {
           compression: { algorithm: 'zstd', level: 3 },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
+          drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
         },
         update: expect.objectContaining({ policy: 'minor' }),
       },
@@ -110,6 +111,7 @@ describe('services', () => {
         timezone: 'Europe/Berlin',
       },
       timeoutMs: 21_600_000,
+      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     });
   });
 

@@ -44,6 +44,7 @@ describe('config show', () => {
         destinations: ['usb', 'vault'],
         compression: { algorithm: 'zstd', level: 3 },
         retention: { keep_daily: 7, min_keep: 1 },
+        drill: { schedule: null, max_bytes: '50G', timeout: '1h' },
       },
       updates: {
         schedule: null,
@@ -65,6 +66,7 @@ describe('config show', () => {
             destinations: ['usb', 'vault'],
             compression: { algorithm: 'zstd', level: 3 },
             retention: { keep_daily: 7, min_keep: 1 },
+            drill: { schedule: null, max_bytes: '50G', timeout: '1h' },
             paths: ['/srv/notes'],
             exclude: [],
             quiesce: { stop: [], timeout: '60s' },

@@ -107,6 +107,9 @@ test('a service is down between quiesce and resume, and up after it; an update a
     ['resume', {}],
     ['resume', {}],
     ['validate', {}],
+    ['trial', { trial: 'trial-one', root: dir.path, trees: [], release, timeoutMs: 1_000, stableForMs: 0 }],
+    ['endTrial', { trial: 'trial-one' }],
+    ['endTrial', { trial: 'trial-one' }],
     ...updateOf(release),
   ]);
 
@@ -115,4 +118,5 @@ test('a service is down between quiesce and resume, and up after it; an update a
   expect(outputs[0]).toEqual({ sources: [{ path: dir.path, exclude: ['stopped'] }], warnings: [] });
   expect(outputs[2]).toMatchObject({ state: 'down' });
   expect(outputs[5]).toMatchObject({ healthy: true });
+  expect(await readdir(dir.path)).not.toContain('trial-one');
 });

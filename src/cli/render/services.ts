@@ -2,6 +2,7 @@
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
 import { type Moment, when, zoneName } from '#cli/render/times.ts';
+import type { DrillView } from '#engine/requests.ts';
 
 export interface ServiceRow {
   name: string;
@@ -17,6 +18,8 @@ export interface ServiceRow {
     copies: number;
     verifiedCopies: number;
   } | null;
+  /** The last time that a restore was tried and worked. */
+  lastDrill: DrillView | null;
 }
 
 const TINT = { up: 'good', down: 'bad', unknown: 'quiet' } as const;
@@ -26,7 +29,7 @@ export function servicesTable(
   { moment, style }: { moment: Moment; style: Style },
 ): string[] {
   if (rows.length === 0) return ['No services. Add them under  services:  in the configuration.'];
-  const titles = ['SERVICE', 'STATE', 'VERSION', 'HOST', `LAST BACKUP (${zoneName(moment)})`, 'COPIES', ''];
+  const titles = ['SERVICE', 'STATE', 'VERSION', 'HOST', `LAST BACKUP (${zoneName(moment)})`, 'COPIES', 'PROVEN', ''];
   return table(
     titles.map((title) => ({ title })),
     rows.map((row) => [
@@ -38,6 +41,7 @@ export function servicesTable(
         ? style('warn', 'never')
         : `${when(row.lastBackup.createdAt, moment)} ${mark(row.lastBackup)}`,
       row.lastBackup === null ? '–' : `${row.lastBackup.verifiedCopies} of ${row.lastBackup.copies} verified`,
+      row.lastDrill === null ? style('warn', 'never') : when(row.lastDrill.provenAt, moment),
       row.state === 'up' ? '' : printable(row.detail),
     ]),
   );
