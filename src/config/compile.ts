@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type BackupSurroundings, compileBackup } from '#config/backup.ts';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
+import { checkDependencies } from '#config/depends-on.ts';
 import { hostName, instanceName } from '#config/fields.ts';
 import { pluginDirOf } from '#config/find.ts';
 import { compileGlobal } from '#config/global.ts';
@@ -175,5 +176,6 @@ function compileServices(work: Work, around: ServiceSurroundings): CompiledServi
     return { node, path, name: servicePath(service), report, secretFiles, notYet: NOT_YET.service };
   });
   reportDuplicates(sections);
+  checkDependencies(sections);
   return sections.flatMap((section) => compileService(section, around) ?? []);
 }

@@ -14,7 +14,7 @@ import { POLICIES } from '#sdk/versions/settings.ts';
 export const NOT_YET = {
   top: ['hypervisors', 'monitoring'],
   global: [],
-  service: ['monitor', 'guest', 'depends_on', 'databases'],
+  service: ['monitor', 'guest', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -144,6 +144,7 @@ export const ServiceCore = z.object({
   name: instanceName().describe('Unique among the services'),
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
+  depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
 });
 
 export const TOP_LEVEL_KEYS = [

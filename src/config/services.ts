@@ -65,10 +65,11 @@ export function compileService(section: Section, around: ServiceSurroundings): C
     addError(section.report, { at: section.node.at, path: fullPath({ section, path: ['update'] }), message });
   }
   const { name, type } = read.core;
+  const dependsOn = [...new Set(read.core.depends_on ?? [])];
   const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
   return {
-    service: { name, type, host, config, backup: backup.section, update: update.section },
+    service: { name, type, host, dependsOn, config, backup: backup.section, update: update.section },
     effective: effectiveService({ ...read.prepared, host, ...merged }, read.plugin),
   };
 }

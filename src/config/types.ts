@@ -68,6 +68,8 @@ export interface NotificationRoute {
 
 export interface ServiceConfig extends PluginInstance {
   host: string;
+  /** Names of the services that this one needs; there is no circle among them. */
+  dependsOn: string[];
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;

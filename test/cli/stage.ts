@@ -59,6 +59,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     name,
     type: 'generic',
     host: 'nas',
+    dependsOn: [],
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),

@@ -40,8 +40,8 @@ describe('a fault is told once, with its place', () => {
     ],
     [
       'a key of a service whose feature does not exist yet',
-      with_('type: generic', 'type: generic\n    depends_on: [caddy]'),
-      'homelab-autopilot.yaml:17:5  services[0].depends_on\n  "depends_on" is not in this version of Homelab Autopilot; leave it out',
+      with_('type: generic', 'type: generic\n    guest: { hypervisor: pve }'),
+      'homelab-autopilot.yaml:17:5  services[0].guest\n  "guest" is not in this version of Homelab Autopilot; leave it out',
     ],
     [
       'another version of the format',

@@ -68,6 +68,7 @@ describe('services', () => {
         name: 'notes',
         type: 'generic',
         host: 'nas',
+        dependsOn: [],
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
