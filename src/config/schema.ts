@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
+import { MonitorList } from '#config/monitoring.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
@@ -12,9 +13,9 @@ import { POLICIES } from '#sdk/versions/settings.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'monitoring'],
+  top: ['hypervisors'],
   global: [],
-  service: ['monitor', 'guest', 'databases'],
+  service: ['guest', 'databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -145,6 +146,7 @@ export const ServiceCore = z.object({
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
   depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
+  monitor: MonitorList,
 });
 
 export const TOP_LEVEL_KEYS = [
@@ -156,5 +158,6 @@ export const TOP_LEVEL_KEYS = [
   'notifications',
   'backup',
   'updates',
+  'monitoring',
   'services',
 ] as const;

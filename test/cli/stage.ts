@@ -4,6 +4,7 @@ import type { Context, Terminal } from '#cli/context.ts';
 import type { Rooms } from '#cli/ports.ts';
 import { plain } from '#cli/render/style.ts';
 import { runCli } from '#cli/run.ts';
+import { DEFAULT_MONITORING } from '#config/monitoring.ts';
 import type { Config, ServiceConfig } from '#config/types.ts';
 import { createCatalog } from '#host/catalog.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -60,6 +61,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     type: 'generic',
     host: 'nas',
     dependsOn: [],
+    checks: [],
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -100,6 +102,7 @@ export function configOf(more: Partial<Config> = {}): Config {
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
     registries: {},
+    monitoring: { ...DEFAULT_MONITORING, enabled: false },
     services: [serviceNamed('notes'), serviceNamed('paperless')],
     pluginDir: '/etc/homelab-autopilot/plugins.d',
     warnings: [],

@@ -44,6 +44,21 @@ describe('config show', () => {
         compression: { algorithm: 'zstd', level: 3 },
         retention: { keep_daily: 7, min_keep: 1 },
       },
+      monitoring: {
+        enabled: true,
+        interval: '60s',
+        timeout: '10s',
+        failure_threshold: 3,
+        success_threshold: 2,
+        reminder_interval: '6h',
+        resources: {
+          disk_used_percent: 90,
+          inodes_used_percent: 90,
+          memory_used_percent: 95,
+          swap_used_percent: null,
+          load_per_core: null,
+        },
+      },
       updates: {
         schedule: null,
         policy: 'minor',
