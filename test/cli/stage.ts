@@ -136,6 +136,9 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     testChannels: away,
     openOutboxLog: async () => null,
     checkUpdates: away,
+    openHealth: async () => null,
+    askChecks: away,
+    findService: async (_settings, name) => serviceNamed(name),
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };
