@@ -7,6 +7,7 @@ import { createAnswers } from '#app/answers.ts';
 import { dispatch } from '#app/dispatcher.ts';
 import { heldBack } from '#app/hold-back.ts';
 import { indexStep } from '#app/index-step.ts';
+import { startMonitoring } from '#app/monitoring.ts';
 import { createPerformer } from '#app/performer.ts';
 import { projectEvents } from '#app/projector.ts';
 import { startScheduling } from '#app/scheduling.ts';
@@ -33,6 +34,7 @@ import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
 import { createDecisions } from '#store/decisions.ts';
 import { createDrills } from '#store/drills.ts';
+import { createHealth } from '#store/health.ts';
 import { createHistory } from '#store/history.ts';
 import { createJournal } from '#store/journal.ts';
 import { createLedger } from '#store/ledger.ts';
@@ -141,8 +143,15 @@ export async function startController(settings: Settings, address: RedisAddress,
     },
     stopping.signal,
   );
+  const health = createHealth(db);
+  const reader = stack.adopt(connectRedis(address, 'worker'), (connection) => connection.disconnect());
+  const monitoring = await startMonitoring(
+    { config, health, outbox, redis, reader, awayMs: (host) => absences.ofHost(host), log, now },
+    stopping.signal,
+  );
+  const arrange = async () => void (await Promise.all([scheduling.arrange(), monitoring.arrange()]));
   const keeping = keepGoing(
-    { engine, absences, rarely: () => everyHalfMinute(db, now, () => scheduling.arrange()), log },
+    { engine, absences, rarely: () => everyHalfMinute(db, now, arrange), log },
     stopping.signal,
   );
   const secrets = createSecretResolver(config);
@@ -150,7 +159,7 @@ export async function startController(settings: Settings, address: RedisAddress,
   const telling = dispatch({ config, outbox, performer, log, now }, stopping.signal);
   stack.defer(async () => {
     stopping.abort();
-    await Promise.allSettled([projecting, keeping, telling]);
+    await Promise.allSettled([projecting, keeping, telling, monitoring.ended]);
   });
   stack.use(await answerRequests(redis, (request) => controller.answer(request)));
   stack.use(await bePresent(redis));

@@ -1,11 +1,13 @@
 /** The rooms behind the command line, as it sees them. `rooms.ts` is the real thing, tests bring their own. */
+import type { AskedCheck } from '#app/ask-checks.ts';
 import type { Backups } from '#app/backup-types.ts';
 import type { TestResult } from '#app/channels.ts';
 import type { ScheduleView } from '#app/forecast.ts';
+import type { CheckView, HealthView, IncidentView, Uptimes } from '#app/health-view.ts';
 import type { Settings } from '#app/settings.ts';
 import type { SupervisorEvents } from '#app/supervisor.ts';
 import type { UpdateReport } from '#app/update-check.ts';
-import type { ConfigIssue } from '#config/types.ts';
+import type { ConfigIssue, ServiceConfig } from '#config/types.ts';
 import type {
   DrillView,
   EnqueueRequest,
@@ -98,6 +100,8 @@ export interface Finding {
   next: string | null;
 }
 
+export type { AskedCheck, CheckView, IncidentView, Uptimes };
+
 export interface ServiceState {
   state: 'up' | 'down' | 'unknown';
   version: string | null;
@@ -134,6 +138,15 @@ export interface Rooms {
     settings: Settings,
     options: { services: readonly string[]; signal: AbortSignal },
   ): Promise<UpdateReport>;
+  /** What monitoring knows. Null when this machine has no state file. */
+  openHealth(settings: Settings, now: Date): Promise<HealthView | null>;
+  /**
+   * Has the workers ask the checks of these services now; of all when none is named.
+   * @throws AutopilotError HA_NOT_FOUND with the nearest name, HA_REDIS_UNREACHABLE.
+   */
+  askChecks(settings: Settings, options: { services: readonly string[]; signal: AbortSignal }): Promise<AskedCheck[]>;
+  /** @throws AutopilotError HA_NOT_FOUND with the nearest name. */
+  findService(settings: Settings, name: string): Promise<ServiceConfig>;
   /** Asks the service's own plugin, on this host; a service of another host is `unknown` here. */
   serviceState(settings: Settings, service: string): Promise<ServiceState>;
 }

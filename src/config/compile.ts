@@ -11,6 +11,7 @@ import { compileHypervisors } from '#config/hypervisors.ts';
 import { isObject, pick, readInstances } from '#config/instances.ts';
 import type { Report } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
+import { compileMonitoring, Monitoring } from '#config/monitoring.ts';
 import { compileNotifications } from '#config/notifications.ts';
 import { prepare } from '#config/prepare.ts';
 import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Updates, Version } from '#config/schema.ts';
@@ -20,7 +21,7 @@ import type { WrittenNode } from '#config/source.ts';
 import type { Config, PluginInstance } from '#config/types.ts';
 import { compileRegistries, compileUpdate, UPDATE_KEYS } from '#config/update.ts';
 import { servicePath, type WrittenConfig } from '#config/written.ts';
-import type { JsonObject } from '#kernel/json.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 
 export interface Compiled {
@@ -57,7 +58,15 @@ export function compile(
   const backupDefaults = compileBackupDefaults(work, around);
   const updates = compileUpdates(work, timezone);
   const updateDefaults = pick(updates.value, UPDATE_KEYS);
-  const services = compileServices(work, { ...around, ...places, catalog, backupDefaults, updateDefaults });
+  const monitoring = compileMonitoringSection(work);
+  const services = compileServices(work, {
+    ...around,
+    ...places,
+    catalog,
+    monitoring: monitoring.config,
+    backupDefaults,
+    updateDefaults,
+  });
   const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
   const notifications = compileNotifications(sectionOf(work, 'notifications'), { catalog, services: names });
   return {
@@ -70,6 +79,7 @@ export function compile(
       destinations: destinations.instances,
       notifications: notifications.config,
       registries: updates.registries,
+      monitoring: monitoring.config,
       services: services.map(({ service }) => service),
       pluginDir: pluginDirOf(file),
     },
@@ -83,6 +93,7 @@ export function compile(
       notifications: notifications.effective,
       backup: defaulted(Backup, backupDefaults) ?? {},
       updates: defaulted(Updates, updates.value) ?? {},
+      monitoring: monitoring.effective,
       services: services.map(({ effective }) => effective),
     },
     secretFiles: work.secretFiles,
@@ -144,6 +155,12 @@ function compileUpdates(work: Work, timezone: string): { value: JsonObject; regi
     registries = compileRegistries(written, section);
   });
   return { value, registries };
+}
+
+function compileMonitoringSection(work: Work): { config: Config['monitoring']; effective: Json } {
+  const section = sectionOf(work, 'monitoring');
+  const value = prepare(Monitoring, section);
+  return { config: compileMonitoring(value, section), effective: defaulted(Monitoring, value) ?? {} };
 }
 
 /** @returns the section as written, for each service to say more. */

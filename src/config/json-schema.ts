@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { hostName } from '#config/fields.ts';
 import { instanceSchema } from '#config/instances.ts';
 import { isOpen, isSecretField, notesOf, secretKeys, shapeOf } from '#config/introspect.ts';
+import { Monitoring } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
 import {
   Backup,
@@ -60,6 +61,7 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
       notifications: empty(withChannels(convert(Notifications), channels), 'Who is told of what'),
       backup: empty(convert(Backup), 'Defaults for the backup section of every service'),
       updates: empty(convert(Updates), 'Defaults for the update section of every service'),
+      monitoring: empty(convert(Monitoring), 'How services and hosts are watched'),
       services: { type: ['array', 'null'], items: { anyOf: services }, description: 'What is looked after' },
     },
   };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
+import { MonitorList } from '#config/monitoring.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
 import { GuestId } from '#sdk/guests.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
@@ -14,9 +15,9 @@ import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['monitoring'],
+  top: [],
   global: [],
-  service: ['monitor', 'databases'],
+  service: ['databases'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -184,6 +185,7 @@ export const ServiceCore = z.object({
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
   depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
   guest: GuestOf.optional().describe('The guest that the service runs in'),
+  monitor: MonitorList,
 });
 
 export const TOP_LEVEL_KEYS = [
@@ -196,5 +198,6 @@ export const TOP_LEVEL_KEYS = [
   'notifications',
   'backup',
   'updates',
+  'monitoring',
   'services',
 ] as const;

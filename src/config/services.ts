@@ -7,9 +7,10 @@ import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readIn
 import { shapeOf } from '#config/introspect.ts';
 import { addError, type Place } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
+import { checksOf } from '#config/monitoring.ts';
 import { Backup, ServiceCore, Update } from '#config/schema.ts';
 import { fullPath, reportUnknownName, type Section } from '#config/section.ts';
-import type { BackupConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
+import type { BackupConfig, MonitoringConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
 import { compileUpdate, UPDATE_KEYS } from '#config/update.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -17,6 +18,7 @@ import type { Plugin, PluginSection } from '#sdk/contract.ts';
 
 export interface ServiceSurroundings extends BackupSurroundings {
   catalog: PluginCatalog;
+  monitoring: MonitoringConfig;
   /** This machine: where a service is that names no host. */
   host: string;
   hosts: readonly string[];
@@ -66,6 +68,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
     addError(section.report, { at: section.node.at, path: fullPath({ section, path: ['update'] }), message });
   }
   const { name, type } = read.core;
+  const checks = checksOf({ prepared: read.prepared, config: read.config, section }, around.monitoring);
   const dependsOn = [...new Set(read.core.depends_on ?? [])];
   const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
@@ -76,6 +79,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
       host,
       dependsOn,
       guest: guestOf(read.core),
+      checks,
       config,
       backup: backup.section,
       update: update.section,

@@ -32,6 +32,7 @@ export interface Config {
   hypervisors: HypervisorConfig[];
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
+  monitoring: MonitoringConfig;
   /** Registries of images, by host. */
   registries: RegistriesSettings;
   services: ServiceConfig[];
@@ -73,12 +74,37 @@ export interface NotificationRoute {
   quietHours: { hour: number; minute: number; durationMs: number } | null;
 }
 
+export interface MonitoringConfig {
+  enabled: boolean;
+  /** What holds for each check that says nothing of its own. */
+  intervalMs: number;
+  timeoutMs: number;
+  failureThreshold: number;
+  successThreshold: number;
+  /** Null: what is still down is not told again. */
+  reminderMs: number | null;
+  /** From which value on it is told, in percent; `load` is for each core. Null: not watched. */
+  resources: Record<'disk' | 'inodes' | 'memory' | 'swap' | 'load', number | null>;
+}
+
+export interface ServiceCheck {
+  /** As `Probe` of the sdk reads it. */
+  probe: JsonObject;
+  /** Whether it tells of the way to the service from outside. */
+  external: boolean;
+  intervalMs: number;
+  failureThreshold: number;
+  successThreshold: number;
+}
+
 export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Names of the services that this one needs; there is no circle among them. */
   dependsOn: string[];
   /** The guest that it runs in; null when it names none. */
   guest: { hypervisor: string; id: string } | null;
+  /** How it is watched; empty when nothing tells whether it works. */
+  checks: ServiceCheck[];
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;

@@ -4,6 +4,7 @@ import type { Context, Terminal } from '#cli/context.ts';
 import type { Rooms } from '#cli/ports.ts';
 import { plain } from '#cli/render/style.ts';
 import { runCli } from '#cli/run.ts';
+import { DEFAULT_MONITORING } from '#config/monitoring.ts';
 import type { Config, ServiceConfig } from '#config/types.ts';
 import { createCatalog } from '#host/catalog.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -61,6 +62,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     host: 'nas',
     dependsOn: [],
     guest: null,
+    checks: [],
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -103,6 +105,7 @@ export function configOf(more: Partial<Config> = {}): Config {
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
     registries: {},
+    monitoring: { ...DEFAULT_MONITORING, enabled: false },
     services: [serviceNamed('notes'), serviceNamed('paperless')],
     pluginDir: '/etc/homelab-autopilot/plugins.d',
     warnings: [],
@@ -136,6 +139,9 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     testChannels: away,
     openOutboxLog: async () => null,
     checkUpdates: away,
+    openHealth: async () => null,
+    askChecks: away,
+    findService: async (_settings, name) => serviceNamed(name),
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

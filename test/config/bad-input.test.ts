@@ -35,13 +35,13 @@ describe('a fault is told once, with its place', () => {
     ],
     [
       'a section whose feature does not exist yet',
-      with_('hosts:', 'monitoring: { interval: 60s }\nhosts:'),
-      'homelab-autopilot.yaml:5:1  monitoring\n  "monitoring" is not in this version of Homelab Autopilot; leave it out',
+      with_('hosts:', 'hypervisors: { pve: {} }\nhosts:'),
+      'homelab-autopilot.yaml:5:1  hypervisors\n  "hypervisors" is not in this version of Homelab Autopilot; leave it out',
     ],
     [
       'a key of a service whose feature does not exist yet',
-      with_('type: generic', 'type: generic\n    monitor: []'),
-      'homelab-autopilot.yaml:17:5  services[0].monitor\n  "monitor" is not in this version of Homelab Autopilot; leave it out',
+      with_('type: generic', 'type: generic\n    databases: []'),
+      'homelab-autopilot.yaml:17:5  services[0].databases\n  "databases" is not in this version of Homelab Autopilot; leave it out',
     ],
     [
       'another version of the format',

@@ -34,7 +34,7 @@ describe('the JSON Schema', () => {
   });
 
   test.each([
-    ['an unknown section', 'monitoring: {}'],
+    ['an unknown section', 'monitors: {}'],
     ['an unknown key', 'backup: { retention: { keep_dayly: 3 } }'],
     ['a word that is none of the known ones', 'global: { log_level: inof }'],
     ['a duration that is none', 'global: { timeout: 5min }'],

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '#config/load.ts';
+import { DEFAULT_MONITORING } from '#config/monitoring.ts';
 import { plainRules } from '#schedule/rules.ts';
 import { catalog, checked, SOUND, written } from '#test/config/fixture.ts';
 
@@ -37,6 +38,7 @@ describe('defaults', () => {
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
       registries: {},
+      monitoring: DEFAULT_MONITORING,
       services: [],
       pluginDir: path.join(directory, 'plugins.d'),
       warnings: [],
@@ -71,6 +73,7 @@ describe('services', () => {
         host: 'nas',
         dependsOn: [],
         guest: null,
+        checks: [],
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },

@@ -46,6 +46,21 @@ describe('config show', () => {
         retention: { keep_daily: 7, min_keep: 1 },
         drill: { schedule: null, max_bytes: '50G', timeout: '1h' },
       },
+      monitoring: {
+        enabled: true,
+        interval: '60s',
+        timeout: '10s',
+        failure_threshold: 3,
+        success_threshold: 2,
+        reminder_interval: '6h',
+        resources: {
+          disk_used_percent: 90,
+          inodes_used_percent: 90,
+          memory_used_percent: 95,
+          swap_used_percent: null,
+          load_per_core: null,
+        },
+      },
       updates: {
         schedule: null,
         policy: 'minor',

@@ -15,16 +15,21 @@ export async function listServices(context: Context, call: Call): Promise<ExitSt
     Promise.all(settings.config.services.map(({ name }) => context.rooms.serviceState(settings, name))),
   ]);
   const drills = await lastDrills(context, settings);
+  using health = await context.rooms.openHealth(settings, context.now());
   const rows = settings.config.services.map((service, i): ServiceRow => {
+    const known = health?.service(service.name) ?? null;
     const newest = points.find((point) => point.service === service.name);
     const { state, version, detail } = states[i] ?? { state: 'unknown', version: null, detail: '' };
     return {
       name: service.name,
       type: service.type,
       host: service.host,
-      state,
+      // The plugin tells whether it runs; the checks, whether it works.
+      state: known?.state ?? state,
+      watched: known !== null,
       version,
-      detail,
+      detail: known?.detail ?? detail,
+      uptime: known?.uptime ?? null,
       lastBackup: newest === undefined ? null : summary(newest),
       lastDrill: drills.find((drill) => drill.service === service.name) ?? null,
     };

@@ -1,4 +1,6 @@
 /** Services as a table. An empty column is never shown as good. */
+import type { Uptimes } from '#cli/ports.ts';
+import { percent } from '#cli/render/health.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
 import { type Moment, when, zoneName } from '#cli/render/times.ts';
@@ -9,8 +11,11 @@ export interface ServiceRow {
   type: string;
   host: string;
   state: 'up' | 'down' | 'unknown';
+  /** Whether anything is checked of it. */
+  watched: boolean;
   version: string | null;
   detail: string;
+  uptime: Uptimes | null;
   lastBackup: {
     id: string;
     createdAt: string;
@@ -29,7 +34,17 @@ export function servicesTable(
   { moment, style }: { moment: Moment; style: Style },
 ): string[] {
   if (rows.length === 0) return ['No services. Add them under  services:  in the configuration.'];
-  const titles = ['SERVICE', 'STATE', 'VERSION', 'HOST', `LAST BACKUP (${zoneName(moment)})`, 'COPIES', 'PROVEN', ''];
+  const titles = [
+    'SERVICE',
+    'STATE',
+    'VERSION',
+    'HOST',
+    `LAST BACKUP (${zoneName(moment)})`,
+    'COPIES',
+    'PROVEN',
+    'UPTIME 30D',
+    '',
+  ];
   return table(
     titles.map((title) => ({ title })),
     rows.map((row) => [
@@ -42,7 +57,8 @@ export function servicesTable(
         : `${when(row.lastBackup.createdAt, moment)} ${mark(row.lastBackup)}`,
       row.lastBackup === null ? '–' : `${row.lastBackup.verifiedCopies} of ${row.lastBackup.copies} verified`,
       row.lastDrill === null ? style('warn', 'never') : when(row.lastDrill.provenAt, moment),
-      row.state === 'up' ? '' : printable(row.detail),
+      percent(row.uptime?.['30d'] ?? null),
+      printable(row.state === 'up' && !row.watched ? '' : row.detail),
     ]),
   );
 }
