@@ -1,13 +1,14 @@
 /** The reference page of the configuration, made from the same schemas that judge it. */
 import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
+import { CHECK_KEYS, Monitoring, MonitorList } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
 import {
   Backup,
   ChannelCore,
   DestinationCore,
   Global,
-  Monitoring,
+  HypervisorCore,
   Redis,
   ServiceCore,
   Updates,
@@ -56,12 +57,17 @@ key, everything else as a whole. At least one destination must remain. Retention
 
 const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section. See [updates](../updates.md).';
 
+const HYPERVISORS_NOTE = 'By name; each has these, and the keys of its plugin. See [hypervisors](../hypervisors.md).';
+const MONITORING_NOTE = 'How services and hosts are watched: see [monitoring](../monitoring.md).';
+
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 
 const PROBES = `## Probes
 
 Questions whose answer tells whether a service works; each has a \`type\`, and the keys of that. See [probes](../probes.md).
 `;
+
+const CHECK_NOTE = `An entry of a service's \`monitor:\` is a probe that says a little more.`;
 
 export function configurationReference(catalog: PluginCatalog): string {
   const parts = [
@@ -70,6 +76,8 @@ export function configurationReference(catalog: PluginCatalog): string {
     section('## `global`', rowsOf(Global, '')),
     section('## `redis`', rowsOf(Redis, ''), 'Leave it out, and a private Redis is started and supervised.'),
     '## `hosts`\n\nThe other machines that run a worker, by name: `docker-1: {}`. This machine is always one of them.\n',
+    section('## `hypervisors`', rowsOf(HypervisorCore, ''), HYPERVISORS_NOTE),
+    ...plugins(catalog, 'hypervisor').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
     section(
       '## `destinations`',
       rowsOf(DestinationCore, ''),
@@ -83,11 +91,12 @@ export function configurationReference(catalog: PluginCatalog): string {
       'By name; each has these, and the keys of its plugin.',
     ),
     ...plugins(catalog, 'notification').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
-    section('## `monitoring`', rowsOf(Monitoring, '')),
     section('## `backup`', rowsOf(Backup, ''), BACKUP_NOTE),
     section('## `updates`', rowsOf(Updates, ''), UPDATES_NOTE),
+    section('## `monitoring`', rowsOf(Monitoring, ''), MONITORING_NOTE),
     PROBES,
     ...Probe.options.map((probe) => section(`### \`type: ${typeOf(probe)}\``, rowsOf(withoutType(probe), ''))),
+    section('### Keys of a check', rowsOf(z.object(CHECK_KEYS), ''), CHECK_NOTE),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>
       section(heading(plugin), [
@@ -132,7 +141,7 @@ function rowsOf(schema: z.ZodObject, prefix: string): Row[] {
       return [{ ...row, standard: '' }, ...rowsOf(form, `${name}.`)];
     }
     if (form instanceof z.ZodUnion) return [row, ...ownForms(form).flatMap((own) => rowsOf(own, `${name}.`))];
-    if (form instanceof z.ZodArray && form.element === Probe) {
+    if (form instanceof z.ZodArray && (form.element === Probe || form === core(MonitorList))) {
       return [{ ...row, takes: 'list of [probes](#probes)' }];
     }
     const inner = form instanceof z.ZodArray ? `${name}[].` : `${name}.*.`;

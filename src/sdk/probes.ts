@@ -41,11 +41,16 @@ export interface Verdict {
 
 /** Asks again until all probes are good and stay so, or until it is too late for that. */
 export async function runProbes(tools: Tools, probes: readonly Probe[], timing: ProbeTiming): Promise<Verdict> {
-  const results = await watch(async () => lookThrough(tools, probes), timing, tools);
-  if (results.length === 0) {
-    return { healthy: true, summary: 'no probes are configured, so nothing was checked', probes: results };
-  }
-  return verdictOf(results, 'probe');
+  return verdictOf(await watch(async () => lookThrough(tools, probes), timing, tools), 'probe');
+}
+
+/** The same for what a plugin looks at itself, besides or instead of the user's probes. */
+export async function watchProbes(
+  tools: Pick<Tools, 'signal'>,
+  timing: ProbeTiming,
+  look: () => Promise<ProbeResult[]>,
+): Promise<Verdict> {
+  return verdictOf(await watch(async () => ({ results: await look(), began: '' }), timing, tools), 'probe');
 }
 
 /** Asks all probes once, at the same time. */
@@ -62,10 +67,13 @@ export async function runProbe(tools: Tools, probe: Probe): Promise<ProbeResult>
 /** What all results come to. @param thing what one of them is called */
 export function verdictOf(probes: ProbeResult[], thing: string): Verdict {
   const bad = probes.filter(({ ok }) => !ok);
+  if (probes.length === 0) return { healthy: true, summary: NOTHING, probes };
   const good = probes.length === 1 ? `1 ${thing} is good` : `all ${probes.length} ${thing}s are good`;
   const summary = bad.length === 0 ? good : bad.map(({ probe, detail }) => `${probe}: ${detail}`).join('; ');
   return { healthy: bad.length === 0, summary, probes };
 }
+
+const NOTHING = 'no probes are configured, so nothing was checked';
 
 async function askOne(tools: Tools, probe: Probe): Promise<{ result: ProbeResult; began: string }> {
   const started = performance.now();

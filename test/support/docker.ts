@@ -58,7 +58,8 @@ export async function startDocker(): Promise<TestEngine> {
   const server = spawn(SERVER, [...settings, ...apart], {
     cwd: directory.path,
     stdio: ['ignore', log.fd, log.fd],
-    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
+    // What is ended in a hurry leaves its files behind; here they go with all the rest.
+    env: { ...process.env, TMPDIR: directory.path, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
   });
   await once(server, 'spawn');
   await log.close();

@@ -2,7 +2,7 @@
 import { errorText } from '#kernel/errors.ts';
 import { judgeContainer } from '#sdk/probes/container.ts';
 import { type Look as Looked, watch } from '#sdk/probes/watch.ts';
-import { lookThrough, type ProbeResult, type ProbeTiming, type Verdict, verdictOf } from '#sdk/probes.ts';
+import { lookThrough, type Probe, type ProbeResult, type ProbeTiming, type Verdict, verdictOf } from '#sdk/probes.ts';
 import type { ComposeTools } from './config.ts';
 import type { Container } from './project.ts';
 
@@ -10,13 +10,18 @@ import type { Container } from './project.ts';
 export type Look = () => Promise<Container[]>;
 
 /** Asks until all is good and stays so, or until it is too late. A container that was restarted did not stay good. */
-export async function watchProject(tools: ComposeTools, look: Look, timing: ProbeTiming): Promise<Verdict> {
-  return verdictOf(await watch(async () => askAll(tools, look), timing, tools), 'check');
+export async function watchProject(
+  tools: ComposeTools,
+  look: Look,
+  timing: ProbeTiming & { probes?: readonly Probe[] },
+): Promise<Verdict> {
+  const { probes = tools.config.validate } = timing;
+  return verdictOf(await watch(async () => askAll(tools, look, probes), timing, tools), 'check');
 }
 
-async function askAll(tools: ComposeTools, look: Look): Promise<Looked> {
-  const [seen, probes] = await Promise.all([lookAt(look), lookThrough(tools, tools.config.validate)]);
-  return { results: [...seen.results, ...probes.results], began: `${seen.began};${probes.began}` };
+async function askAll(tools: ComposeTools, look: Look, probes: readonly Probe[]): Promise<Looked> {
+  const [seen, asked] = await Promise.all([lookAt(look), lookThrough(tools, probes)]);
+  return { results: [...seen.results, ...asked.results], began: `${seen.began};${asked.began}` };
 }
 
 async function lookAt(look: Look): Promise<Looked> {

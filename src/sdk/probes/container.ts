@@ -71,6 +71,7 @@ const Inspected = z.object({
     Status: z.string(),
     ExitCode: z.int(),
     StartedAt: z.string(),
+    FinishedAt: z.string(),
     OOMKilled: z.boolean().default(false),
     Health: z.object({ Status: z.string() }).nullish(),
   }),

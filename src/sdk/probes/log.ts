@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { compileExpression, Expression } from '#sdk/expression.ts';
-import { inspectContainer, socket } from '#sdk/probes/container.ts';
+import { type Inspected, inspectContainer, socket } from '#sdk/probes/container.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
 import { timeout, Word } from '#sdk/probes/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -47,10 +47,22 @@ async function ofContainer(tools: Tools, probe: LogProbe): Promise<{ text: strin
   const name = probe.container ?? '';
   const found = await inspectContainer(tools, { name, ...limits });
   if (found === undefined) return undefined;
-  const words = ['logs', '--since', found.state.StartedAt, '--', found.id] as const;
+  const words = ['logs', '--since', since(found), '--', found.id] as const;
   const env = { DOCKER_HOST: `unix://${probe.socket}` };
   const { stdout, stderr } = await tools.exec(['docker', ...words], { timeoutMs: limits.timeoutMs, env });
   return { text: `${stdout}\n${stderr}`, began: `${found.id} ${found.state.StartedAt}` };
+}
+
+/** How much later than the first lines of a container the engine may note that it was started. */
+const NOTED_LATE_MS = 2_000;
+
+/** In the middle between the end of the run before and the start: both are noted a little after they were. */
+function since({ state }: Inspected): string {
+  const started = Date.parse(state.StartedAt);
+  const ended = Date.parse(state.FinishedAt);
+  const earliest = started - NOTED_LATE_MS;
+  const before = ended > 0 && ended <= started ? Math.max((ended + started) / 2, earliest) : earliest;
+  return new Date(before).toISOString();
 }
 
 async function endOf(path: string): Promise<string> {

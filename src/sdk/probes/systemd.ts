@@ -12,7 +12,9 @@ export const SystemdProbe = z.strictObject({
   state: z
     .enum(['active', 'done'])
     .default('active')
-    .describe('active: it runs; done: it has run and ended well, as a one-shot or the unit of a timer does'),
+    .describe(
+      'active: it runs; done: it has run and ended well, as the unit of a timer does. systemd forgets the runs of units that nothing refers to',
+    ),
   scope: z.enum(['system', 'user']).default('system').describe('user: a unit of the user that the worker runs as'),
   timeout,
 });
@@ -56,7 +58,7 @@ function judge({ state }: SystemdProbe, fact: (name: string) => string): Seen {
   const ran = Number(fact('ExecMainExitTimestampMonotonic') || '0') > 0;
   const well = fact('Result') === 'success' && (active === 'inactive' || active === 'active');
   if (well && ran && sub !== 'running') return { ok: true, detail: 'has ended well' };
-  if (active === 'inactive' && !ran) return { ok: false, detail: 'has not run since the system started' };
+  if (active === 'inactive' && !ran) return { ok: false, detail: 'systemd knows of no run of it' };
   return { ok: false, detail: `${active} (${sub})${reasonOf(active, fact)}` };
 }
 
