@@ -30,6 +30,7 @@ export async function bareSettings(): Promise<Settings> {
       },
       redis: null,
       hosts: [host],
+      hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 0, channels: [], routes: [] },
       registries: {},

@@ -1,13 +1,16 @@
 /** What the product itself does with backup sets, as the plugin of the archive kind. */
 import { z } from 'zod';
 import { capture } from '#archive/capture.ts';
+import { compare } from '#archive/compare.ts';
 import { copy, verifyCopy } from '#archive/copy.ts';
+import { attest, unpack } from '#archive/drill.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
 import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
 import { retain } from '#archive/retain.ts';
 import { seal } from '#archive/seal.ts';
 import { stagingFull } from '#archive/tar/report.ts';
+import { weigh } from '#archive/weigh.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 
@@ -24,8 +27,12 @@ export const plugin = archive.define({
     retain,
     recall,
     checkRestore,
+    weigh,
     restore,
     setAside,
+    unpack: async (tools, input) => await inStaging(async () => await unpack(tools, input)),
+    compare,
+    attest,
     async discard(tools, { set }) {
       await removeStaging(stagingPlace(tools.stateDir, set));
       return {};

@@ -8,7 +8,14 @@ import type { Settings } from '#app/settings.ts';
 import type { SupervisorEvents } from '#app/supervisor.ts';
 import type { UpdateReport } from '#app/update-check.ts';
 import type { ConfigIssue, ServiceConfig } from '#config/types.ts';
-import type { EnqueueRequest, Preview, RemoteController, RestorePointView, RunsQuery } from '#engine/requests.ts';
+import type {
+  DrillView,
+  EnqueueRequest,
+  Preview,
+  RemoteController,
+  RestorePointView,
+  RunsQuery,
+} from '#engine/requests.ts';
 import type { RunDetail, RunView } from '#engine/run.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { WorkerKind } from '#queue/names.ts';
@@ -22,6 +29,7 @@ export interface History extends Disposable {
   run(id: string): RunDetail;
   resolve(prefix: string): string;
   restorePoints(service?: string): RestorePointView[];
+  lastDrills(): DrillView[];
 }
 
 /** What runs, once it runs. */

@@ -4,10 +4,11 @@ import { type BackupSurroundings, compileBackup } from '#config/backup.ts';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
 import { checkDependencies } from '#config/depends-on.ts';
-import { hostName, instanceName } from '#config/fields.ts';
+import { hostName } from '#config/fields.ts';
 import { pluginDirOf } from '#config/find.ts';
 import { compileGlobal } from '#config/global.ts';
-import { instanceSchema, isObject, pick, readInstance } from '#config/instances.ts';
+import { compileHypervisors } from '#config/hypervisors.ts';
+import { isObject, pick, readInstances } from '#config/instances.ts';
 import type { Report } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
 import { compileMonitoring, Monitoring } from '#config/monitoring.ts';
@@ -48,19 +49,21 @@ export function compile(
   const global = compileGlobal(sectionOf(work, 'global', NOT_YET.global));
   const redis = compileRedis(work);
   const hosts = [...new Set([global.config.host, ...compileHosts(work)])];
+  const reach = { catalog, host: global.config.host, hosts };
+  const hypervisors = compileHypervisors(sectionOf(work, 'hypervisors'), reach);
   const destinations = compileDestinations(work);
   const { timezone, timeoutMs, host } = global.config;
   const around = { timezone, timeoutMs, destinations: destinations.names };
+  const places = { host, hosts, hypervisors: hypervisors.names };
   const backupDefaults = compileBackupDefaults(work, around);
   const updates = compileUpdates(work, timezone);
   const updateDefaults = pick(updates.value, UPDATE_KEYS);
   const monitoring = compileMonitoringSection(work);
   const services = compileServices(work, {
     ...around,
+    ...places,
     catalog,
     monitoring: monitoring.config,
-    host,
-    hosts,
     backupDefaults,
     updateDefaults,
   });
@@ -72,6 +75,7 @@ export function compile(
       global: global.config,
       redis: redis.config,
       hosts,
+      hypervisors: hypervisors.instances,
       destinations: destinations.instances,
       notifications: notifications.config,
       registries: updates.registries,
@@ -84,6 +88,7 @@ export function compile(
       global: global.effective,
       ...redis.effective,
       hosts: Object.fromEntries(hosts.map((name) => [name, {}])),
+      hypervisors: hypervisors.effective,
       destinations: destinations.effective,
       notifications: notifications.effective,
       backup: defaulted(Backup, backupDefaults) ?? {},
@@ -131,22 +136,10 @@ function compileHosts(work: Work): string[] {
   return node.kind === 'map' ? [...node.entries.keys()] : [];
 }
 
-/** The names also of those that are wrong, so that a reference to one is not called wrong as well. */
 function compileDestinations(work: Work): { instances: PluginInstance[]; names: string[]; effective: JsonObject } {
-  const section = sectionOf(work, 'destinations');
-  const names = z.record(instanceName(), z.unknown());
-  check(names, prepare(names, section), { section });
-  const instances: PluginInstance[] = [];
-  const effective: JsonObject = {};
-  const entries = section.node.kind === 'map' ? [...section.node.entries] : [];
-  for (const [name, { node }] of entries) {
-    const inside = { ...section, node, path: ['destinations', name], name: `destinations.${name}` };
-    const read = readInstance({ kind: 'destination', core: DestinationCore, catalog: work.catalog }, inside);
-    if (read?.core === undefined || read.config === undefined) continue;
-    instances.push({ name, type: read.core.type, config: read.config });
-    effective[name] = defaulted(instanceSchema(read.plugin, DestinationCore), read.prepared) ?? {};
-  }
-  return { instances, names: entries.map(([name]) => name), effective };
+  const kind = { kind: 'destination', core: DestinationCore, catalog: work.catalog } as const;
+  const { read, names, effective } = readInstances(kind, sectionOf(work, 'destinations'));
+  return { instances: read.map(({ instance }) => instance), names, effective };
 }
 
 function compileBackupDefaults(work: Work, around: BackupSurroundings): JsonObject {

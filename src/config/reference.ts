@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
 import { Monitoring } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore, Updates } from '#config/schema.ts';
+import {
+  Backup,
+  ChannelCore,
+  DestinationCore,
+  Global,
+  HypervisorCore,
+  Redis,
+  ServiceCore,
+  Updates,
+} from '#config/schema.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
 
@@ -49,6 +58,8 @@ const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section
 
 const MONITORING_NOTE = 'How services and hosts are watched: see [monitoring](../monitoring.md).';
 
+const HYPERVISORS_NOTE = 'By name; each has these, and the keys of its plugin. See [hypervisors](../hypervisors.md).';
+
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 
 export function configurationReference(catalog: PluginCatalog): string {
@@ -58,6 +69,8 @@ export function configurationReference(catalog: PluginCatalog): string {
     section('## `global`', rowsOf(Global, '')),
     section('## `redis`', rowsOf(Redis, ''), 'Leave it out, and a private Redis is started and supervised.'),
     '## `hosts`\n\nThe other machines that run a worker, by name: `docker-1: {}`. This machine is always one of them.\n',
+    section('## `hypervisors`', rowsOf(HypervisorCore, ''), HYPERVISORS_NOTE),
+    ...plugins(catalog, 'hypervisor').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
     section(
       '## `destinations`',
       rowsOf(DestinationCore, ''),

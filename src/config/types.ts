@@ -7,6 +7,7 @@ import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
 import type { SecretRef } from '#sdk/secret.ts';
 import type { Policy } from '#sdk/versions/settings.ts';
+import type { ChangeFacts } from '#sdk/workflow.ts';
 
 export interface Config {
   /** The main file's absolute path. */
@@ -28,6 +29,7 @@ export interface Config {
   redis: { url: SecretRef } | null;
   /** All hosts that a service may name, this one included. */
   hosts: string[];
+  hypervisors: HypervisorConfig[];
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
   monitoring: MonitoringConfig;
@@ -49,6 +51,11 @@ export interface PluginInstance {
   type: string;
   /** Validated by the plugin's schema, defaults filled in; secrets are references. */
   config: JsonObject;
+}
+
+export interface HypervisorConfig extends PluginInstance {
+  /** The hosts whose workers reach it, at least one. */
+  hosts: string[];
 }
 
 export interface NotificationsConfig {
@@ -94,6 +101,8 @@ export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Names of the services that this one needs; there is no circle among them. */
   dependsOn: string[];
+  /** The guest that it runs in; null when it names none. */
+  guest: { hypervisor: string; id: string } | null;
   /** How it is watched; empty when nothing tells whether it works. */
   checks: ServiceCheck[];
   /** Null when the service has no `backup:` section and no defaults apply. */
@@ -111,7 +120,7 @@ export interface UpdateConfig {
   /** Regular expressions: one for all images, or one for some parts of the service. */
   tags: string | Record<string, string> | null;
   gate: { timeoutMs: number; stableForMs: number };
-  rollback: { mode: 'auto' | 'ask'; image: boolean; config: boolean; data: boolean };
+  rollback: ChangeFacts['rollback'];
 }
 
 export interface BackupConfig {
@@ -120,6 +129,16 @@ export interface BackupConfig {
   destinations: string[];
   compression: z.output<typeof Compression>;
   retention: Retention;
+  timeoutMs: number;
+  drill: DrillConfig;
+}
+
+export interface DrillConfig {
+  /** Null when nothing is drilled by itself. */
+  schedule: ScheduleRules | null;
+  /** Null: the first of the destinations. */
+  destination: string | null;
+  maxBytes: number;
   timeoutMs: number;
 }
 

@@ -6,6 +6,8 @@ export const EVENTS = [
   'update_success',
   'update_failed',
   'rollback_executed',
+  'drill_success',
+  'drill_failed',
   'schedule_missed',
   'service_down',
   'service_recovered',
@@ -16,7 +18,7 @@ export const EVENTS = [
 ] as const;
 
 /** Events of the design whose feature is not built yet. */
-export const EVENTS_NOT_YET: readonly string[] = ['update_available', 'drill_failed'];
+export const EVENTS_NOT_YET: readonly string[] = ['update_available'];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */
 export function matchesEvent(pattern: string, event: string): boolean {

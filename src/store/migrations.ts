@@ -147,6 +147,29 @@ export const migrations: readonly string[] = [
   CREATE INDEX fires_by_slot ON fires (slot);
   `,
   `
+  -- Whose ends a run waits for before it begins. The runs of the second column may never come to be.
+  CREATE TABLE run_order (
+    run TEXT NOT NULL,
+    after TEXT NOT NULL,
+    PRIMARY KEY (run, after)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Restore drills that have proven something; one row for each run that came to its end.
+  CREATE TABLE drills (
+    run TEXT PRIMARY KEY,
+    service TEXT NOT NULL,
+    restore_point TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    proven_at TEXT NOT NULL,
+    recovery_ms INTEGER NOT NULL,
+    data_age_ms INTEGER NOT NULL,
+    started INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX drills_by_service ON drills (service, proven_at);
+  CREATE INDEX drills_by_restore_point ON drills (restore_point, proven_at);
+  `,
+  `
   -- What each check found last, and how often in a row.
   CREATE TABLE check_states (key TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
 

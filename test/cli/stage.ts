@@ -62,6 +62,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     host: 'nas',
     dependsOn: [],
     checks: [],
+    guest: null,
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -69,6 +70,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       compression: { algorithm: 'zstd', level: 3 },
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
       timeoutMs: 3_600_000,
+      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     },
     update: {
       wanted: true,
@@ -77,7 +79,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       minAgeMs: 0,
       tags: null,
       gate: { timeoutMs: 300_000, stableForMs: 30_000 },
-      rollback: { mode: 'auto', image: true, config: true, data: true },
+      rollback: { mode: 'auto', askAfterMs: null, image: true, config: true, data: true },
     },
     ...more,
   };
@@ -99,6 +101,7 @@ export function configOf(more: Partial<Config> = {}): Config {
     },
     redis: null,
     hosts: ['nas', 'docker-1'],
+    hypervisors: [],
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
     registries: {},

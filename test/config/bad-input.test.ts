@@ -34,14 +34,9 @@ describe('a fault is told once, with its place', () => {
       'homelab-autopilot.yaml:19:18  services[0].backup.quiesce.stopp\n  unknown key "stopp"; did you mean "stop"?',
     ],
     [
-      'a section whose feature does not exist yet',
-      with_('hosts:', 'hypervisors: { pve: {} }\nhosts:'),
-      'homelab-autopilot.yaml:5:1  hypervisors\n  "hypervisors" is not in this version of Homelab Autopilot; leave it out',
-    ],
-    [
       'a key of a service whose feature does not exist yet',
-      with_('type: generic', 'type: generic\n    guest: { hypervisor: pve }'),
-      'homelab-autopilot.yaml:17:5  services[0].guest\n  "guest" is not in this version of Homelab Autopilot; leave it out',
+      with_('type: generic', 'type: generic\n    databases: []'),
+      'homelab-autopilot.yaml:17:5  services[0].databases\n  "databases" is not in this version of Homelab Autopilot; leave it out',
     ],
     [
       'another version of the format',

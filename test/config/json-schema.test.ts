@@ -24,6 +24,7 @@ describe('the JSON Schema', () => {
       'a schedule as a map',
       'backup: { schedule: { every: 6h, window: { start: "01:00", duration: 4h, every: [sat] } } }',
     ],
+    ['a hypervisor', 'hypervisors: { pve: { type: kvm, url: x, token_file: t } }'],
     ['rules with dashes', 'backup: { retention: { keep-last: 3 } }'],
   ])('takes %s, as the check does', async (_title, yaml) => {
     const { errors } = await checked(yaml);
@@ -42,6 +43,7 @@ describe('the JSON Schema', () => {
     ['a missing secret', 'redis: {}'],
     ['an unknown plugin', 'destinations: { a: { type: x, path: /a } }'],
     ['a key of another plugin', 'destinations: { a: { type: local, path: /a, url: x } }'],
+    ['a hypervisor with hosts in the wrong form', 'hypervisors: { pve: { type: kvm, url: x, hosts: [] } }'],
     ['a service without its plugin’s keys', 'services: [{ name: a, type: docker-compose }]'],
   ])('refuses %s, as the check does', async (_title, yaml) => {
     const { errors } = await checked(yaml);

@@ -34,6 +34,7 @@ describe('defaults', () => {
       },
       redis: null,
       hosts: [os.hostname()],
+      hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
       registries: {},
@@ -72,6 +73,7 @@ describe('services', () => {
         host: 'nas',
         dependsOn: [],
         checks: [],
+        guest: null,
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
@@ -83,6 +85,7 @@ describe('services', () => {
           compression: { algorithm: 'zstd', level: 3 },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
+          drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
         },
         update: expect.objectContaining({ policy: 'minor' }),
       },
@@ -111,6 +114,7 @@ describe('services', () => {
         timezone: 'Europe/Berlin',
       },
       timeoutMs: 21_600_000,
+      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     });
   });
 

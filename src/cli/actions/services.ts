@@ -5,7 +5,7 @@ import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import { type ServiceRow, servicesTable } from '#cli/render/services.ts';
 import { type Call, flag } from '#cli/spec.ts';
-import type { RestorePointView } from '#engine/requests.ts';
+import type { DrillView, RestorePointView } from '#engine/requests.ts';
 import { errorText } from '#kernel/errors.ts';
 
 export async function listServices(context: Context, call: Call): Promise<ExitStatus> {
@@ -15,6 +15,7 @@ export async function listServices(context: Context, call: Call): Promise<ExitSt
     Promise.all(settings.config.services.map(({ name }) => context.rooms.serviceState(settings, name))),
   ]);
   using health = await context.rooms.openHealth(settings, context.now());
+  const drills = await lastDrills(context, settings);
   const rows = settings.config.services.map((service, i): ServiceRow => {
     const known = health?.service(service.name) ?? null;
     const newest = points.find((point) => point.service === service.name);
@@ -30,6 +31,7 @@ export async function listServices(context: Context, call: Call): Promise<ExitSt
       detail: known?.detail ?? detail,
       uptime: known?.uptime ?? null,
       lastBackup: newest === undefined ? null : summary(newest),
+      lastDrill: drills.find((drill) => drill.service === service.name) ?? null,
     };
   });
   if (flag(call, 'json')) printJson(context, { services: rows });
@@ -51,6 +53,17 @@ async function restorePoints(context: Context, settings: Settings): Promise<Rest
     return restorePoints;
   } catch (error) {
     context.terminal.tell(`backups cannot be listed: ${errorText(error)}`);
+    return [];
+  }
+}
+
+/** What was proven is in the state file of the controller's machine. */
+async function lastDrills(context: Context, settings: Settings): Promise<DrillView[]> {
+  try {
+    using history = await context.rooms.openHistory(settings);
+    return history?.lastDrills() ?? [];
+  } catch (error) {
+    context.terminal.tell(`what drills have proven cannot be read: ${errorText(error)}`);
     return [];
   }
 }

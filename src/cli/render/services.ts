@@ -4,6 +4,7 @@ import { percent } from '#cli/render/health.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
 import { type Moment, when, zoneName } from '#cli/render/times.ts';
+import type { DrillView } from '#engine/requests.ts';
 
 export interface ServiceRow {
   name: string;
@@ -22,6 +23,8 @@ export interface ServiceRow {
     copies: number;
     verifiedCopies: number;
   } | null;
+  /** The last time that a restore was tried and worked. */
+  lastDrill: DrillView | null;
 }
 
 const TINT = { up: 'good', down: 'bad', unknown: 'quiet' } as const;
@@ -38,6 +41,7 @@ export function servicesTable(
     'HOST',
     `LAST BACKUP (${zoneName(moment)})`,
     'COPIES',
+    'PROVEN',
     'UPTIME 30D',
     '',
   ];
@@ -52,6 +56,7 @@ export function servicesTable(
         ? style('warn', 'never')
         : `${when(row.lastBackup.createdAt, moment)} ${mark(row.lastBackup)}`,
       row.lastBackup === null ? '–' : `${row.lastBackup.verifiedCopies} of ${row.lastBackup.copies} verified`,
+      row.lastDrill === null ? style('warn', 'never') : when(row.lastDrill.provenAt, moment),
       percent(row.uptime?.['30d'] ?? null),
       printable(row.state === 'up' && !row.watched ? '' : row.detail),
     ]),
