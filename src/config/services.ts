@@ -78,6 +78,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
       type,
       host,
       dependsOn,
+      checks,
       guest: guestOf(read.core),
       checks,
       config,
