@@ -72,8 +72,8 @@ describe('services', () => {
         type: 'generic',
         host: 'nas',
         dependsOn: [],
-        checks: [],
         guest: null,
+        checks: [],
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
