@@ -1,15 +1,19 @@
 /** Brings one service to its newest allowed version, or leaves it exactly as it was: image, configuration and data. */
 import { z } from 'zod';
 import {
+  canLoad,
+  dumpPresent,
   gate,
   goTo,
   keepPresent,
   makeSet,
   placeNames,
+  reachOf,
   releaseOf,
   requireActions,
   setOf,
   tidyStaging,
+  UNDO_DUMP_PRESENT,
 } from '#sdk/matched-set.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
@@ -25,7 +29,7 @@ export const workflow = defineWorkflow({
   }),
 
   plan(context, { to, force }) {
-    const { service, archive, backup, change } = context;
+    const { service, archive, change } = context;
     requireActions(
       context,
       'update',
@@ -42,7 +46,7 @@ export const workflow = defineWorkflow({
     const version = outputOf(service, 'checkUpdate', 'check', 'to');
     const release = releaseOf(context);
     const set = setOf(context);
-    const reach = { ...set, from: placeNames(context) };
+    const reach = { ...set, from: placeNames(context), ...canLoad(context) };
 
     return tidied(
       sequence(
@@ -54,7 +58,7 @@ export const workflow = defineWorkflow({
         ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
         service.do('fetch', { targets, policy: change.policy }),
         makeSet(context, { all: true, judge: !force }),
-        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
+        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: reachOf(context) }),
         service.do('hold', { set: set.set, release }),
         reversible(
           sequence(
@@ -75,5 +79,6 @@ function wayBack(context: PlanContext): StepNode[] {
   if (mode !== 'auto') return [];
   const { set } = setOf(context);
   const { stop, put } = goTo(context, { set, release: releaseOf(context), parts });
-  return [stop, ...(parts.data ? keepPresent(context) : []), ...put];
+  if (!parts.data) return [stop, ...put];
+  return [...dumpPresent(context), stop, ...keepPresent(context, UNDO_DUMP_PRESENT), ...put];
 }

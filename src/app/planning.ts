@@ -1,7 +1,7 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
 import { checkSettings } from '#app/check-settings.ts';
 import type { Settings } from '#app/settings.ts';
-import { asJson } from '#config/instances.ts';
+import { asJson, isObject } from '#config/instances.ts';
 import type { Config, PluginInstance, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -95,7 +95,13 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     run: { id: run, restorePoint: derivedId('restore-point', run), replaced: derivedId('replaced', run) },
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
-    backup: { destinations, retention: backup.retention, compression: backup.compression, timeoutMs: backup.timeoutMs },
+    backup: {
+      destinations,
+      retention: backup.retention,
+      compression: backup.compression,
+      timeoutMs: backup.timeoutMs,
+      databases: hasDatabases(target),
+    },
     change: {
       gate: update.gate,
       rollback: update.rollback,
@@ -106,6 +112,13 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
+}
+
+/** By the keys of the service's plugin: one that takes databases calls them so. */
+function hasDatabases({ config }: ServiceConfig): boolean {
+  const { backup } = config;
+  const databases = isObject(backup) ? backup['databases'] : undefined;
+  return Array.isArray(databases) && databases.length > 0;
 }
 
 function refOf(kind: PluginRef['kind'], { name, type, config }: PluginInstance): PluginRef {

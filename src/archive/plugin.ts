@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { capture } from '#archive/capture.ts';
 import { copy, verifyCopy } from '#archive/copy.ts';
+import { dump, load } from '#archive/dumps.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
 import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
@@ -17,6 +18,7 @@ export const plugin = archive.define({
   config: z.object({}),
   actions: {
     preflight,
+    dump: async (tools, input) => await inStaging(async () => await dump(tools, input)),
     capture: async (tools, input) => await inStaging(async () => await capture(tools, input)),
     seal: async (tools, input) => await inStaging(async () => await seal(tools, input)),
     copy,
@@ -25,6 +27,7 @@ export const plugin = archive.define({
     recall,
     checkRestore,
     restore,
+    load,
     setAside,
     async discard(tools, { set }) {
       await removeStaging(stagingPlace(tools.stateDir, set));

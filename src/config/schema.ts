@@ -14,7 +14,7 @@ import { POLICIES } from '#sdk/versions/settings.ts';
 export const NOT_YET = {
   top: ['hypervisors', 'monitoring'],
   global: [],
-  service: ['monitor', 'guest', 'depends_on', 'databases'],
+  service: ['monitor', 'guest', 'depends_on'],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');

@@ -47,6 +47,8 @@ export interface PlanContext {
     retention: Retention;
     compression: z.output<typeof Compression>;
     timeoutMs: number;
+    /** Whether the service has databases that are dumped. */
+    databases: boolean;
   };
   change: ChangeFacts;
   /** The service's sets that the history knows, newest first. */
