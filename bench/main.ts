@@ -1,9 +1,10 @@
-/** `npm run bench -- archive|check-updates|engine|footprint [--json]`: figures beside a baseline measured in the same run. */
+/** `npm run bench -- archive|cancel|check-updates|engine|footprint [--json]`: figures beside a baseline measured in the same run. */
 import { parseArgs } from 'node:util';
 import type { Metric } from '#bench/metric.ts';
 
 const BENCHES: Record<string, () => Promise<Metric[]>> = {
   archive: async () => (await import('#bench/archive.ts')).benchArchive({ sizeBytes: sizeWanted() }),
+  cancel: async () => (await import('#bench/cancel.ts')).benchCancel(),
   'check-updates': async () => (await import('#bench/check-updates.ts')).benchCheckUpdates(),
   engine: async () => (await import('#bench/engine.ts')).benchEngine(),
   footprint: async () => (await import('#bench/footprint.ts')).benchFootprint(),

@@ -22,6 +22,7 @@ export const workflow = defineWorkflow({
   name: 'update',
   title: 'Update a service, and bring back image, configuration and data if it does not work',
   changes: true,
+  waves: true,
   section: 'update',
   input: z.object({
     to: InputText.optional().describe('The version to go to, whatever the policy says'),
@@ -75,10 +76,18 @@ export const workflow = defineWorkflow({
 });
 
 function wayBack(context: PlanContext): StepNode[] {
-  const { mode, ...parts } = context.change.rollback;
-  if (mode !== 'auto') return [];
-  const { set } = setOf(context);
-  const { stop, put } = goTo(context, { set, release: releaseOf(context), parts });
-  if (!parts.data) return [stop, ...put];
-  return [...dumpPresent(context), stop, ...keepPresent(context, UNDO_DUMP_PRESENT), ...put];
+  const { mode, askAfterMs, ...parts } = context.change.rollback;
+  if (mode === 'never') return [];
+  const set = setOf(context);
+  const { data, config } = parts;
+  const weigh = (limit: number | null) => {
+    const capturedAt = outputOf(context.archive, 'capture', 'capture', 'createdAt');
+    const input = { ...set, capturedAt, askAfterMs: limit, data, config };
+    return context.archive.do('weigh', input, { key: 'ask-first', title: 'ask a person first' });
+  };
+  if (mode === 'ask') return [weigh(null)];
+  const { stop, put } = goTo(context, { set: set.set, release: releaseOf(context), parts });
+  const asks = data && askAfterMs !== null ? [weigh(askAfterMs)] : [];
+  if (!data) return [...asks, stop, ...put];
+  return [...asks, ...dumpPresent(context), stop, ...keepPresent(context, UNDO_DUMP_PRESENT), ...put];
 }

@@ -9,6 +9,8 @@ export interface Absences {
   look(): Promise<(step: PlannedStep | UndoStep) => number | null>;
   /** How long nobody has been there for the services of a host, as of the last look; null when somebody is. */
   ofHost(host: string): number | null;
+  /** Whether, as of the last look, a worker for hypervisors was there on a host. */
+  servesHypervisors(host: string): boolean;
 }
 
 /** Absence counts from the first look that found nobody: a controller that has just started accuses no host. */
@@ -32,5 +34,6 @@ export function createAbsences(redis: Redis, now: () => Date): Absences {
       return ({ plugin, host }) => away(stepQueueName(workerKindOf(plugin.kind), host));
     },
     ofHost: (host) => away(stepQueueName('service', host)),
+    servesHypervisors: (host) => present.has(stepQueueName('hypervisor', host)),
   };
 }

@@ -1,5 +1,5 @@
 /** Gives each slot that is due its one disposition, and asks for the runs, in one transaction. */
-import type { Journal } from '#engine/ports.ts';
+import type { Journal, Order } from '#engine/ports.ts';
 import { errorText } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import { derivedId } from '#kernel/ids.ts';
@@ -19,6 +19,8 @@ export interface KeeperPorts {
   admit(): void;
   /** Carries out a cancel that is written. */
   cancel(run: string, because: string): void;
+  /** What the service of a schedule needs, where that matters for its runs: each after what it needs itself. */
+  needs(schedule: Schedule): Need[];
   /** @throws AutopilotError when there can be no such run. */
   plan(schedule: Schedule, run: string): Plan;
   /** How long (milliseconds) no worker has been there for a host; null when one is there. */
@@ -30,6 +32,12 @@ export interface KeeperPorts {
   onFires(schedule: Schedule, told: { fires: Fire[]; missed: Fire[] }): void;
   log: Log;
   now(): Date;
+}
+
+/** A service that another one needs, and the schedule of the same workflow, whether there is one or not. */
+export interface Need {
+  service: string;
+  schedule: string;
 }
 
 /** A stretch of time in which nobody looked. */
@@ -98,7 +106,8 @@ export function account(
     if (open === undefined) state.waiting.delete(id);
     else state.waiting.add(id);
     const accountedTo = open === undefined ? lastSlot.nominal : open.nominal - 1;
-    carryOut(ports, schedule, { verdicts, accountedTo, more, unfinished, now: look.now });
+    const orderOf = (slot: Slot) => orderAt({ ports, state }, schedule, slot);
+    carryOut(ports, schedule, { verdicts, accountedTo, more, unfinished, now: look.now, orderOf });
     if (open !== undefined || !more) return;
   }
 }
@@ -126,18 +135,52 @@ interface Outcome {
   more: boolean;
   unfinished: UnfinishedRun[];
   now: number;
+  orderOf(slot: Slot): OrderAt;
 }
 
 interface Wish {
   run: string;
   plan: Plan;
   notBefore: string | null;
+  order: Order;
+}
+
+interface OrderAt extends Order {
+  /** When the last of the runs that go ahead is surely asked for. */
+  from: number;
+}
+
+/** A run of what is needed may be due later in the same slot, where slots are spread: sweeps find it soon after. */
+const ASKED_FOR_MS = 60_000;
+
+/** The same slot of what a service needs goes ahead of its own; the ids of those runs are known before they exist. */
+function orderAt(
+  { ports, state }: { ports: KeeperPorts; state: KeeperState },
+  schedule: Schedule,
+  slot: Slot,
+): OrderAt {
+  const needs = ports.needs(schedule);
+  const ahead = needs.flatMap(({ schedule: id }) => {
+    const theirs = state.schedules.get(id)?.planner.after(slot.nominal - 1);
+    if (theirs?.nominal !== slot.nominal || theirs.barred !== null) return [];
+    return [{ run: runOfSlot(id, slot.nominal), from: theirs.due > slot.due ? theirs.due + ASKED_FOR_MS : 0 }];
+  });
+  return {
+    needs: needs.map(({ service }) => service),
+    after: ahead.map(({ run }) => run),
+    from: Math.max(0, ...ahead.map(({ from }) => from)),
+  };
+}
+
+/** From the slot, so that a doubled tick is one run. */
+function runOfSlot(schedule: string, nominal: number): string {
+  return derivedId('slot', schedule, String(nominal));
 }
 
 /** The dispositions and the runs that they ask for are one transaction: neither is there without the other. */
 function carryOut(ports: KeeperPorts, schedule: Schedule, outcome: Outcome): void {
   const { verdicts, accountedTo, now } = outcome;
-  const entries = verdicts.map((verdict) => entryOf(ports, schedule, { verdict, now }));
+  const entries = verdicts.map((verdict) => entryOf(ports, schedule, { verdict, now, order: outcome.orderOf }));
   const asks = entries.some(({ wish }) => wish !== null);
   const replaced = asks && schedule.overlap === 'cancel_previous' ? ownRuns(schedule, outcome) : [];
   if (asks) faultPoint('fire.before');
@@ -173,7 +216,7 @@ function ownRuns({ id }: Schedule, { unfinished }: Outcome): string[] {
 function entryOf(
   ports: KeeperPorts,
   schedule: Schedule,
-  { verdict, now }: { verdict: Verdict; now: number },
+  { verdict, now, order: orderOf }: { verdict: Verdict; now: number; order: Outcome['orderOf'] },
 ): { fire: Fire; wish: Wish | null } {
   const { slot } = verdict;
   const fire: Fire = {
@@ -190,13 +233,13 @@ function entryOf(
     recordedAt: new Date(now).toISOString(),
   };
   if (verdict.is !== 'ran' && verdict.is !== 'caught_up') return { fire, wish: null };
-  // From the slot, so that a doubled tick is one run.
-  const run = derivedId('slot', schedule.id, String(slot.nominal));
+  const run = runOfSlot(schedule.id, slot.nominal);
   try {
     const plan = ports.plan(schedule, run);
-    const later = verdict.is === 'caught_up' && verdict.startAt > now;
-    const notBefore = later ? new Date(verdict.startAt).toISOString() : null;
-    return { fire: { ...fire, run, lateMs: verdict.lateMs }, wish: { run, plan, notBefore } };
+    const { from, ...order } = orderOf(slot);
+    const start = Math.max(from, verdict.is === 'caught_up' ? verdict.startAt : 0);
+    const notBefore = start > now ? new Date(start).toISOString() : null;
+    return { fire: { ...fire, run, lateMs: verdict.lateMs }, wish: { run, plan, notBefore, order } };
   } catch (error) {
     ports.log.error('a scheduled run could not be planned', { schedule: schedule.id, error: errorText(error) });
     const detail = `${REASON_WORDS.no_plan}: ${errorText(error)}`;
@@ -204,6 +247,6 @@ function entryOf(
   }
 }
 
-export function acceptRun({ journal }: KeeperPorts, { id }: Schedule, { run, plan, notBefore }: Wish): boolean {
-  return journal.accept({ id: run, plan, input: {}, notBefore, retryOf: null, schedule: id, reuse: [] });
+export function acceptRun({ journal }: KeeperPorts, { id }: Schedule, { run, plan, notBefore, order }: Wish): boolean {
+  return journal.accept({ id: run, plan, input: {}, notBefore, retryOf: null, schedule: id, reuse: [], order });
 }

@@ -1,7 +1,10 @@
 /** Puts what is to be told into the outbox, in the transaction that writes what happened. */
 import type { Config } from '#config/types.ts';
 import type { RunDetail } from '#engine/run.ts';
+import { subjectOf } from '#monitor/check.ts';
+import type { Told, World } from '#monitor/world.ts';
 import { decide } from '#notify/decide.ts';
+import { incidentMessage, serviceOf } from '#notify/incident-message.ts';
 import { missedMessage } from '#notify/missed-message.ts';
 import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
 import type { Fire } from '#schedule/fire.ts';
@@ -38,6 +41,24 @@ export function announceMissed(
   const origin = { homelab: global.name, timezone: global.timezone };
   const message = missedMessage(fires, { origin, host: around.host, at: now });
   if (message !== null) announce(message.message, { ...around, service: message.service, now, told: new Set() });
+}
+
+/** @param told of an incident that has begun, goes on, or is over. */
+export function announceIncident(
+  told: Told,
+  { config, outbox }: { config: Config; outbox: Outbox },
+  { now, world }: { now: Date; world: World },
+): void {
+  const { global, notifications } = config;
+  if (notifications.routes.length === 0) return;
+  const origin = { homelab: global.name, timezone: global.timezone };
+  const { subject } = told.incident;
+  const hit = [...world.incidents.values()].filter(({ root }) => root === subject).map((one) => one.subject);
+  const { kind, name } = subjectOf(subject);
+  const service = config.services.find((one) => one.name === name);
+  const host = kind === 'host' ? name : (service?.host ?? name.split('/')[0] ?? global.host);
+  const message = incidentMessage(told, { origin, host, hit, at: now });
+  announce(message, { config, outbox, service: serviceOf(subject), now, told: new Set() });
 }
 
 interface Announcement {

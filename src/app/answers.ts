@@ -1,8 +1,10 @@
 /** What the controller answers: the requests of the command line, of the API, and of other hosts. */
 import { z } from 'zod';
+import type { Absences } from '#app/absences.ts';
 import type { Keeper } from '#app/keeper.ts';
 import { chosenServices, makePlan, type Planner, serviceNamed } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
+import { inWaves, needsOf } from '#app/waves.ts';
 import type { Workflows } from '#app/workflows.ts';
 import { workflowNamed } from '#app/workflows.ts';
 import type { Engine } from '#engine/engine.ts';
@@ -29,6 +31,7 @@ export interface AnswerPorts {
   workflows: Workflows;
   keeper: Keeper;
   decisions: Decisions;
+  absences: Absences;
 }
 
 /** The controller, and the door through which requests from other processes come in. */
@@ -115,11 +118,16 @@ async function dispatch(controller: Controller, { method, parameters }: Request)
 async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueRequest>) {
   const workflow = workflowNamed(ports.workflows, request.workflow);
   // All plans are made before the first run is accepted: a bad request changes nothing.
-  const planned = chosenServices(ports.settings.config, workflow, request).map((service) => {
-    const run = derivedId('request', request.id, service.name);
-    return { run, plan: makePlan(plannerOf(ports), workflow, { run, service, input: request.input }) };
+  const { config } = ports.settings;
+  const idOf = (name: string) => derivedId('request', request.id, name);
+  const chosen = chosenServices(config, workflow, request);
+  const planned = (workflow.waves === true ? inWaves(config, chosen) : chosen).map((service) => {
+    const run = idOf(service.name);
+    const needs = workflow.waves === true ? needsOf(config, service.name) : [];
+    const plan = makePlan(plannerOf(ports), workflow, { run, service, input: request.input });
+    return { run, plan, order: { needs, after: needs.map(idOf) } };
   });
-  for (const { run, plan } of planned) {
+  for (const { run, plan, order } of planned) {
     await ports.engine.accept({
       id: run,
       plan,
@@ -128,6 +136,7 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
       retryOf: null,
       schedule: null,
       reuse: [],
+      order,
     });
   }
   return planned.map(({ run }) => ports.history.run(run));
@@ -144,11 +153,12 @@ function decide({ settings, decisions, history }: AnswerPorts, request: z.output
   return history.decisions(name);
 }
 
-function plannerOf({ settings, history }: AnswerPorts): Planner {
+function plannerOf({ settings, history, absences }: AnswerPorts): Planner {
   return {
     settings,
     restorePoints: (service) => history.restorePoints(service),
     decisions: (service) => history.decisions(service),
+    servesHypervisors: absences.servesHypervisors,
   };
 }
 

@@ -27,7 +27,7 @@ export function joined(found: readonly Found[], noted: readonly RestorePointView
     const seen = points.get(note.id);
     const others = note.copies.flatMap((copy) => outOfSight(copy, { seen, listed, host }));
     const copies = [...(seen?.copies ?? []), ...others].sort(byPlace);
-    points.set(note.id, { ...(seen ?? note), verifiedAt: latest(copies), copies });
+    points.set(note.id, { ...(seen ?? note), lastDrill: note.lastDrill, verifiedAt: latest(copies), copies });
   }
   const judged = [...points.values()].map((point) => withDamaged(point, found, host));
   return judged.sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1));
@@ -39,6 +39,7 @@ function viewOf(
 ): RestorePointView {
   return {
     ...point,
+    lastDrill: null,
     copies: copies.map(({ destination, status, verifiedAt }) => {
       return { destination, host, status: status === 'verified' ? 'verified' : 'unverified', verifiedAt };
     }),

@@ -3,6 +3,7 @@ import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '#app/settings.ts';
 import { loadCatalog } from '#app/settings.ts';
+import { DEFAULT_MONITORING } from '#config/monitoring.ts';
 
 const STEP_LIMIT_MS = 24 * 3_600_000;
 
@@ -29,9 +30,11 @@ export async function bareSettings(): Promise<Settings> {
       },
       redis: null,
       hosts: [host],
+      hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 0, channels: [], routes: [] },
       registries: {},
+      monitoring: { ...DEFAULT_MONITORING, enabled: false },
       services: [],
       pluginDir,
       warnings: [],

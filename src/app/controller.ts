@@ -7,6 +7,7 @@ import { createAnswers } from '#app/answers.ts';
 import { dispatch } from '#app/dispatcher.ts';
 import { heldBack } from '#app/hold-back.ts';
 import { indexStep } from '#app/index-step.ts';
+import { startMonitoring } from '#app/monitoring.ts';
 import { createPerformer } from '#app/performer.ts';
 import { projectEvents } from '#app/projector.ts';
 import { startScheduling } from '#app/scheduling.ts';
@@ -32,6 +33,8 @@ import type { Log } from '#sdk/tools.ts';
 import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
 import { createDecisions } from '#store/decisions.ts';
+import { createDrills } from '#store/drills.ts';
+import { createHealth } from '#store/health.ts';
 import { createHistory } from '#store/history.ts';
 import { createJournal } from '#store/journal.ts';
 import { createLedger } from '#store/ledger.ts';
@@ -53,6 +56,9 @@ const ADMIT_MS = 500;
 const RECONCILE_EVERY = 6;
 const RARELY_EVERY = 60;
 
+/** A drill reads and writes as much as a restore, and nobody waits for it. */
+const DRILLS_AT_ONCE = 1;
+
 function stateFile(settings: Settings): string {
   return join(settings.config.global.stateDir, 'state.db');
 }
@@ -71,26 +77,26 @@ export async function startController(settings: Settings, address: RedisAddress,
   for (const warning of (await judgeRedis(redis)).warnings) log.warn('redis is not safe for a queue', { warning });
 
   const now = () => new Date();
-  const points = createRestorePointIndex(db);
+  const index = { points: createRestorePointIndex(db), drills: createDrills(db) };
   const outbox = createOutbox(db, { now });
   const history = createHistory(db);
   const decisions = createDecisions(db, { now });
   const journal = createJournal(db, {
     now,
     onRecorded: (run, step, result) => {
-      indexStep(points, { run, step, result });
+      indexStep(index, { run, step, result });
       for (const warning of warningsOf(result)) journal.tellStory(run, `step ${step.key}: ${warning}`);
     },
     onFinished: (id) => {
       const run = journal.run(id);
-      if (run?.status === 'rolled_back') decisions.decide(heldBack(run));
+      if (run !== undefined) decisions.decide(heldBack(run));
       announceRun(id, { config, history, outbox }, now());
     },
   });
   const transport = stack.use(createTransport(redis, (run) => describeRun(journal, run)));
   openQueues(transport, settings);
   const { backups, updates } = config.global.parallelism;
-  const atOnce = [['backup', backups] as const, ['update', updates] as const];
+  const atOnce = [['backup', backups] as const, ['update', updates] as const, ['drill', DRILLS_AT_ONCE] as const];
   const limits = { atOnce: new Map(atOnce) };
   const engine = createEngine({ journal, transport, limits, now });
   const workflows = await loadWorkflows();
@@ -118,6 +124,7 @@ export async function startController(settings: Settings, address: RedisAddress,
     journal,
     workflows,
     keeper: scheduling.keeper,
+    absences,
     decisions,
   });
 
@@ -136,8 +143,15 @@ export async function startController(settings: Settings, address: RedisAddress,
     },
     stopping.signal,
   );
+  const health = createHealth(db);
+  const reader = stack.adopt(connectRedis(address, 'worker'), (connection) => connection.disconnect());
+  const monitoring = await startMonitoring(
+    { config, health, outbox, redis, reader, awayMs: (host) => absences.ofHost(host), log, now },
+    stopping.signal,
+  );
+  const arrange = async () => void (await Promise.all([scheduling.arrange(), monitoring.arrange()]));
   const keeping = keepGoing(
-    { engine, absences, rarely: () => everyHalfMinute(db, now, () => scheduling.arrange()), log },
+    { engine, absences, rarely: () => everyHalfMinute(db, now, arrange), log },
     stopping.signal,
   );
   const secrets = createSecretResolver(config);
@@ -145,7 +159,7 @@ export async function startController(settings: Settings, address: RedisAddress,
   const telling = dispatch({ config, outbox, performer, log, now }, stopping.signal);
   stack.defer(async () => {
     stopping.abort();
-    await Promise.allSettled([projecting, keeping, telling]);
+    await Promise.allSettled([projecting, keeping, telling, monitoring.ended]);
   });
   stack.use(await answerRequests(redis, (request) => controller.answer(request)));
   stack.use(await bePresent(redis));

@@ -1,4 +1,4 @@
-/** A version that was rolled back is not tried again by itself: it is skipped until a person approves it. */
+/** A version that failed its gate is not tried again by itself: it is skipped until a person approves it. */
 import { z } from 'zod';
 import type { Run } from '#engine/run.ts';
 import { service } from '#sdk/kinds/service.ts';
@@ -9,10 +9,12 @@ import type { NewDecision } from '#store/decisions.ts';
 const Check = service.actions.checkUpdate.output.pick({ to: true, targets: true });
 const Released = z.object({ release: service.actions.release.output.shape.release });
 
-/** @returns what is to be decided of the versions that the run went to; nothing for a run that was not rolled back. */
-export function heldBack({ plan, states }: Run): NewDecision[] {
+/** @returns what is to be decided of the versions that the run went to; nothing for a run that did not refuse them. */
+export function heldBack({ plan, states, status }: Run): NewDecision[] {
   const check = Check.safeParse(states.get('check')?.output);
-  if (plan.workflow !== 'update' || !check.success) return [];
+  // Where a person is asked, the version has failed its gate just the same: it must not come again after the rollback.
+  const refused = status === 'rolled_back' || (status === 'needs_attention' && states.get('gate')?.status === 'failed');
+  if (plan.workflow !== 'update' || !refused || !check.success) return [];
   const before = Released.safeParse(states.get('release')?.output);
   const images = before.success ? before.data.release.images : [];
   const { to, targets } = check.data;

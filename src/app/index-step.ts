@@ -1,17 +1,18 @@
-/** Keeps the index of restore points in step with what backup steps report. */
+/** Keeps the index of restore points in step with what steps report of them. */
 import { z } from 'zod';
 import type { StepResult } from '#engine/ports.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
+import type { Drills } from '#store/drills.ts';
 import type { RestorePointIndex } from '#store/restore-points.ts';
 
-const { seal, copy, verifyCopy, retain, setAside } = archive.actions;
+const { seal, copy, verifyCopy, retain, setAside, attest } = archive.actions;
 const SealInput = seal.input;
 const CopyInput = z.object({ set: z.string(), to: z.string() });
 
 /** Called in the transaction that records the step: the index cannot fall behind the history. */
 export function indexStep(
-  points: RestorePointIndex,
+  { points, drills }: { points: RestorePointIndex; drills: Drills },
   { run, step, result }: { run: string; step: PlannedStep | UndoStep; result: StepResult },
 ): void {
   if (step.plugin.kind !== 'archive' || result.status !== 'succeeded') return;
@@ -45,6 +46,12 @@ export function indexStep(
       const { destination, service } = retain.input.parse(step.input);
       const { removed, pinned } = retain.output.parse(result.output);
       points.retained({ destination, host, removed, service, pinned });
+      return;
+    }
+    case 'attest': {
+      // Its input refers to outputs of other steps, so it tells itself what it speaks of.
+      const { set: restorePoint, summary: _summary, ...proof } = attest.output.parse(result.output);
+      drills.proven({ run, restorePoint, ...proof });
       return;
     }
     default:

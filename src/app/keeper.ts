@@ -6,7 +6,7 @@ import { derivedId } from '#kernel/ids.ts';
 import { hashJson } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
 import { ON_TIME_MS } from '#schedule/judge.ts';
-import { openPlanner } from '#schedule/planner.ts';
+import { openPlanner, type Planner } from '#schedule/planner.ts';
 import type { Schedule } from '#schedule/rules.ts';
 
 export interface Keeper {
@@ -62,13 +62,14 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       // It was taken out of the configuration between the tick and now.
       if (known === undefined) return;
       const early = due > now && due - now < EARLY_MS;
-      account({ ports, state }, known, { now: early ? due : now });
+      accountInOrder({ ports, state }, known, early ? due : now);
     },
 
     runNow(id, job) {
       const { schedule } = opened(id);
       const run = derivedId('by-hand', id, job);
-      if (!acceptRun(ports, schedule, { run, plan: ports.plan(schedule, run), notBefore: null })) return;
+      const order = { after: [], needs: ports.needs(schedule).map(({ service }) => service) };
+      if (!acceptRun(ports, schedule, { run, plan: ports.plan(schedule, run), notBefore: null, order })) return;
       ports.journal.tellStory(run, 'a person started it from the queue of the schedules');
       ports.admit();
     },
@@ -85,7 +86,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     setPaused(id, paused) {
       const known = opened(id);
       const now = look(ports, state);
-      account({ ports, state }, known, { now });
+      accountInOrder({ ports, state }, known, now);
       const since = ledger.known(id)?.pausedAt ?? null;
       const pausedAt = paused ? (since ?? new Date(now).toISOString()) : null;
       ledger.pause(id, pausedAt);
@@ -99,6 +100,16 @@ export function createKeeper(ports: KeeperPorts): Keeper {
 interface Around {
   ports: KeeperPorts;
   state: KeeperState;
+}
+
+type Known = { schedule: Schedule; planner: Planner };
+
+/** What the service needs first: its runs of the same slot go ahead. */
+function accountInOrder(around: Around, known: Known, now: number): void {
+  const ahead = around.ports
+    .needs(known.schedule)
+    .flatMap(({ schedule }) => around.state.schedules.get(schedule) ?? []);
+  for (const one of [...ahead, known]) account(around, one, { now });
 }
 
 /** Notes the time, and what it tells: that nobody looked for a while, or that the clock was set back. */

@@ -2,14 +2,16 @@
 import { checkSettings } from '#app/check-settings.ts';
 import type { Settings } from '#app/settings.ts';
 import { asJson, isObject } from '#config/instances.ts';
-import type { Config, PluginInstance, ServiceConfig } from '#config/types.ts';
+import type { Config, HypervisorConfig, PluginInstance, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { derivedId } from '#kernel/ids.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
+import type { Kind, Plugin } from '#sdk/contract.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 import { destination } from '#sdk/kinds/destination.ts';
+import { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import { service } from '#sdk/kinds/service.ts';
 import type { Plan, PluginRef } from '#sdk/plan.ts';
 import type { Decision } from '#sdk/versions/decision.ts';
@@ -41,15 +43,17 @@ export function serviceNamed(config: Config, name: string): ServiceConfig {
   });
 }
 
-/** Who plans: the configuration with its plugins, and what the history knows of restore points and decisions. */
+/** What plans are made from: the configuration, what the history knows, and which hosts can reach hypervisors now. */
 export interface Planner {
   settings: Pick<Settings, 'config' | 'catalog'>;
   restorePoints(service: string): RestorePointView[];
   decisions(service: string): Decision[];
+  /** Whether a worker for hypervisors is there on a host. */
+  servesHypervisors(host: string): boolean;
 }
 
 /**
- * Makes the plan of one run. The same configuration, history, workflow, run id and input always give the same plan.
+ * Makes the plan of one run. The same facts, workflow, run id and input always give the same plan.
  * @throws AutopilotError HA_USAGE for input that the workflow does not take, HA_CONFIG_INVALID for a missing section.
  */
 export function makePlan(
@@ -84,15 +88,20 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     });
   }
   const place = { host: target.host, timeoutMs: backup.timeoutMs };
-  const plugin = catalog.find('service', target.type);
-  const lacks = new Set(Object.keys(service.actions).filter((action) => plugin?.actions[action] === undefined));
+  const lacks = lackedBy(service, catalog.find('service', target.type));
   const destinations = backup.destinations.map((name) => {
     const found = config.destinations.find((candidate) => candidate.name === name);
     if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
     return handle(destination.actions, refOf('destination', found), place);
   });
   return {
-    run: { id: run, restorePoint: derivedId('restore-point', run), replaced: derivedId('replaced', run) },
+    run: {
+      id: run,
+      restorePoint: derivedId('restore-point', run),
+      replaced: derivedId('replaced', run),
+      snapshot: `autopilot-${derivedId('snapshot', run)}`,
+    },
+    guest: guestOf(planner, target, backup.timeoutMs),
     service: handle(service.actions, refOf('service', target), { ...place, lacks }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
     backup: {
@@ -101,6 +110,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       compression: backup.compression,
       timeoutMs: backup.timeoutMs,
       databases: hasDatabases(target),
+      drill: backup.drill,
     },
     change: {
       gate: update.gate,
@@ -119,6 +129,30 @@ function hasDatabases({ config }: ServiceConfig): boolean {
   const { backup } = config;
   const databases = isObject(backup) ? backup['databases'] : undefined;
   return Array.isArray(databases) && databases.length > 0;
+}
+
+function guestOf(planner: Planner, { guest, host: home }: ServiceConfig, timeoutMs: number): PlanContext['guest'] {
+  if (guest === null) return null;
+  const { config, catalog } = planner.settings;
+  const found = config.hypervisors.find(({ name }) => name === guest.hypervisor);
+  if (found === undefined)
+    throw new AutopilotError('HA_CONFIG_INVALID', `there is no hypervisor "${guest.hypervisor}"`);
+  const lacks = lackedBy(hypervisor, catalog.find('hypervisor', found.type));
+  const host = reachedFrom(planner, found, home);
+  return {
+    id: guest.id,
+    hypervisor: handle(hypervisor.actions, refOf('hypervisor', found), { host, timeoutMs, lacks }),
+  };
+}
+
+/** One host for the whole run, so that no two workers change a guest. The service's own goes first, then as listed. */
+function reachedFrom(planner: Planner, { hosts }: HypervisorConfig, home: string): string {
+  const ordered = [...hosts].sort((a, b) => Number(b === home) - Number(a === home));
+  return ordered.find((host) => planner.servesHypervisors(host)) ?? ordered[0] ?? home;
+}
+
+function lackedBy({ actions }: Kind, plugin: Plugin | undefined): Set<string> {
+  return new Set(Object.keys(actions).filter((action) => plugin?.actions[action] === undefined));
 }
 
 function refOf(kind: PluginRef['kind'], { name, type, config }: PluginInstance): PluginRef {

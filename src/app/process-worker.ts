@@ -1,4 +1,5 @@
 /** A process that performs steps: one kind of worker on one host. */
+import { startChecking } from '#app/checking.ts';
 import { createPerformer } from '#app/performer.ts';
 import type { ProcessContext } from '#app/process.ts';
 import { runProcess } from '#app/process.ts';
@@ -53,6 +54,7 @@ async function startWorker(kind: WorkerKind, { settings, log, host }: ProcessCon
     stopping.abort();
     await Promise.race([drained, pause(LET_GO_MS)]);
   });
+  if (kind === 'service') stack.use(await startChecking({ settings, host, secrets, redis, address, log }));
   const owned = stack.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

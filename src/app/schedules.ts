@@ -8,6 +8,7 @@ import { whenWords } from '#schedule/words.ts';
 /** Where a service says when a workflow is to run by itself. */
 const SCHEDULED: readonly { workflow: string; rulesOf(service: ServiceConfig): ScheduleRules | null }[] = [
   { workflow: 'backup', rulesOf: ({ backup }) => backup?.schedule ?? null },
+  { workflow: 'drill', rulesOf: ({ backup }) => backup?.drill.schedule ?? null },
   { workflow: 'update', rulesOf: ({ update }) => update.schedule },
 ];
 
@@ -17,9 +18,13 @@ export function schedulesOf({ services }: Config): Schedule[] {
     services.flatMap((service) => {
       const rules = rulesOf(service);
       const { name, host } = service;
-      return rules === null ? [] : [{ ...rules, id: `${workflow}.${name}`, workflow, service: name, host }];
+      return rules === null ? [] : [{ ...rules, id: scheduleId(workflow, name), workflow, service: name, host }];
     }),
   );
+}
+
+export function scheduleId(workflow: string, service: string): string {
+  return `${workflow}.${service}`;
 }
 
 export function clockEntry(schedule: Schedule): ClockEntry {

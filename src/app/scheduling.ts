@@ -4,8 +4,9 @@ import { announceMissed } from '#app/announce.ts';
 import type { Keeper } from '#app/keeper.ts';
 import { createKeeper } from '#app/keeper.ts';
 import { makePlan, serviceNamed } from '#app/planning.ts';
-import { clockEntry, schedulesOf } from '#app/schedules.ts';
+import { clockEntry, scheduleId, schedulesOf } from '#app/schedules.ts';
 import type { Settings } from '#app/settings.ts';
+import { inWaves, needsOf } from '#app/waves.ts';
 import type { Workflows } from '#app/workflows.ts';
 import { workflowNamed } from '#app/workflows.ts';
 import type { Engine } from '#engine/engine.ts';
@@ -48,7 +49,9 @@ const WAITING_SWEEP_MS = 3_000;
 export async function startScheduling(ports: SchedulingPorts): Promise<Scheduling> {
   await using stack = new AsyncDisposableStack();
   const keeper = keeperOf(ports);
-  const schedules = schedulesOf(ports.settings.config);
+  const { config } = ports.settings;
+  // What others need is looked at first.
+  const schedules = schedulesOf({ ...config, services: inWaves(config, config.services) });
   keeper.settle(schedules);
   const clock = stack.use(
     await startClock(ports.redis, {
@@ -76,6 +79,7 @@ function keeperOf(ports: SchedulingPorts): Keeper {
     settings,
     restorePoints: (service: string) => history.restorePoints(service),
     decisions: (service: string) => history.decisions(service),
+    servesHypervisors: absences.servesHypervisors,
   };
   // What could not be done is done by the engine's own upkeep, when Redis is there again.
   const later = (error: unknown) => log.warn('a scheduled run has to wait', { error: errorText(error) });
@@ -86,6 +90,10 @@ function keeperOf(ports: SchedulingPorts): Keeper {
     now,
     admit: () => void engine.admit().catch(later),
     cancel: (run, because) => void engine.cancel(run, because).catch(later),
+    needs: ({ workflow, service }) => {
+      if (workflowNamed(workflows, workflow).waves !== true) return [];
+      return needsOf(config, service).map((need) => ({ service: need, schedule: scheduleId(workflow, need) }));
+    },
     plan: ({ workflow, service }, run) =>
       makePlan(planner, workflowNamed(workflows, workflow), {
         run,

@@ -62,10 +62,17 @@ export async function up(settings: Settings, options: UpOptions): Promise<void> 
     },
     graceMs: WORKER_GRACE_MS,
   };
-  const specs = [...(config.redis === null ? [redis] : []), controller, workerProcess(config.file, host, 'service')];
+  const workers = kindsAt(settings).map((kind) => workerProcess(config.file, host, kind));
+  const specs = [...(config.redis === null ? [redis] : []), controller, ...workers];
   await using supervised = await supervise(specs, options.events);
   options.onReady({ url, pids: supervised.pids(), warnings: await redisWarnings(settings) });
   await fired(options.signal);
+}
+
+/** A worker that would never have anything to do is not started: machines are small. */
+function kindsAt({ config }: Settings): WorkerKind[] {
+  const reaches = config.hypervisors.some(({ hosts }) => hosts.includes(config.global.host));
+  return reaches ? ['service', 'hypervisor'] : ['service'];
 }
 
 export interface WorkerOptions {

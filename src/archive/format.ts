@@ -1,4 +1,4 @@
-/** Sizes and counts as people read them. */
+/** Sizes, counts and lengths of time as people read them. */
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
@@ -16,4 +16,16 @@ export function formatBytes(bytes: number): string {
 /** `1 file`, `18,204 files`. */
 export function formatCount(count: number, noun: string): string {
   return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+const SPANS = [
+  [172_800_000, 86_400_000, 'd'],
+  [7_200_000, 3_600_000, 'h'],
+  [120_000, 60_000, 'min'],
+] as const;
+
+/** About how long: `4.2 s`, `3 min`, `7 h`, `12 d`. */
+export function formatSpan(ms: number): string {
+  const found = SPANS.find(([from]) => ms >= from);
+  return found === undefined ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / found[1])} ${found[2]}`;
 }

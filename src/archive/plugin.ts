@@ -1,7 +1,9 @@
 /** What the product itself does with backup sets, as the plugin of the archive kind. */
 import { z } from 'zod';
 import { capture } from '#archive/capture.ts';
+import { compare } from '#archive/compare.ts';
 import { copy, verifyCopy } from '#archive/copy.ts';
+import { attest, unpack } from '#archive/drill.ts';
 import { dump, load } from '#archive/dumps.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
@@ -9,6 +11,7 @@ import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
 import { retain } from '#archive/retain.ts';
 import { seal } from '#archive/seal.ts';
 import { stagingFull } from '#archive/tar/report.ts';
+import { weigh } from '#archive/weigh.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 
@@ -26,9 +29,13 @@ export const plugin = archive.define({
     retain,
     recall,
     checkRestore,
+    weigh,
     restore,
     load,
     setAside,
+    unpack: async (tools, input) => await inStaging(async () => await unpack(tools, input)),
+    compare,
+    attest,
     async discard(tools, { set }) {
       await removeStaging(stagingPlace(tools.stateDir, set));
       return {};

@@ -8,6 +8,7 @@ import { readHeader } from '#archive/manifest.ts';
 import { openSet } from '#archive/open-set.ts';
 import { exists, removeStaging, stagingPlace } from '#archive/places.ts';
 import { checkTargets, type RestoreOptions, restoreSet } from '#archive/restore/restore.ts';
+import { sinceThen } from '#archive/weigh.ts';
 import { AutopilotError, errorFacts } from '#kernel/errors.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { isBelow } from '#sdk/mounts.ts';
@@ -44,7 +45,8 @@ async function recallFrom(
   }
   const { release, createdAt } = header;
   const sources = header.sources.map(({ path, exclude }) => ({ path, exclude }));
-  const summary = `${release.version ?? 'release'} of ${createdAt} on ${name}: ${proof}`;
+  const since = `what was written in the ${sinceThen(tools, createdAt)} since is not in it`;
+  const summary = `${release.version ?? 'release'} of ${createdAt} on ${name}: ${proof}; ${since}`;
   return { release, createdAt, sources, from: name, summary };
 }
 
@@ -82,7 +84,8 @@ export async function restore(tools: Tools, input: ArchiveInput<'restore'>): Pro
     if (options === undefined) return { files: 0, bytes: 0, createdAt, summary: 'nothing to put back' };
     const { files, bytes } = await restoreSet(tools, opened.directory, options);
     const what = `${formatCount(files, 'file')} (${formatBytes(bytes)})`;
-    return { files, bytes, createdAt, summary: `${what} of ${createdAt} back` };
+    const lost = input.data ? `, without what was written in the ${sinceThen(tools, createdAt)} since` : '';
+    return { files, bytes, createdAt, summary: `${what} of ${createdAt} back${lost}` };
   } finally {
     await opened.release();
   }

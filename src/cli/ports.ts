@@ -1,12 +1,21 @@
 /** The rooms behind the command line, as it sees them. `rooms.ts` is the real thing, tests bring their own. */
+import type { AskedCheck } from '#app/ask-checks.ts';
 import type { Backups } from '#app/backup-types.ts';
 import type { TestResult } from '#app/channels.ts';
 import type { ScheduleView } from '#app/forecast.ts';
+import type { CheckView, HealthView, IncidentView, Uptimes } from '#app/health-view.ts';
 import type { Settings } from '#app/settings.ts';
 import type { SupervisorEvents } from '#app/supervisor.ts';
 import type { UpdateReport } from '#app/update-check.ts';
-import type { ConfigIssue } from '#config/types.ts';
-import type { EnqueueRequest, Preview, RemoteController, RestorePointView, RunsQuery } from '#engine/requests.ts';
+import type { ConfigIssue, ServiceConfig } from '#config/types.ts';
+import type {
+  DrillView,
+  EnqueueRequest,
+  Preview,
+  RemoteController,
+  RestorePointView,
+  RunsQuery,
+} from '#engine/requests.ts';
 import type { RunDetail, RunView } from '#engine/run.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { WorkerKind } from '#queue/names.ts';
@@ -20,6 +29,7 @@ export interface History extends Disposable {
   run(id: string): RunDetail;
   resolve(prefix: string): string;
   restorePoints(service?: string): RestorePointView[];
+  lastDrills(): DrillView[];
 }
 
 /** What runs, once it runs. */
@@ -90,6 +100,8 @@ export interface Finding {
   next: string | null;
 }
 
+export type { AskedCheck, CheckView, IncidentView, Uptimes };
+
 export interface ServiceState {
   state: 'up' | 'down' | 'unknown';
   version: string | null;
@@ -126,6 +138,15 @@ export interface Rooms {
     settings: Settings,
     options: { services: readonly string[]; signal: AbortSignal },
   ): Promise<UpdateReport>;
+  /** What monitoring knows. Null when this machine has no state file. */
+  openHealth(settings: Settings, now: Date): Promise<HealthView | null>;
+  /**
+   * Has the workers ask the checks of these services now; of all when none is named.
+   * @throws AutopilotError HA_NOT_FOUND with the nearest name, HA_REDIS_UNREACHABLE.
+   */
+  askChecks(settings: Settings, options: { services: readonly string[]; signal: AbortSignal }): Promise<AskedCheck[]>;
+  /** @throws AutopilotError HA_NOT_FOUND with the nearest name. */
+  findService(settings: Settings, name: string): Promise<ServiceConfig>;
   /** Asks the service's own plugin, on this host; a service of another host is `unknown` here. */
   serviceState(settings: Settings, service: string): Promise<ServiceState>;
 }

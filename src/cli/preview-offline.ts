@@ -11,10 +11,16 @@ export async function previewOffline(settings: Settings, request: Omit<EnqueueRe
   const workflow = workflowNamed(await loadWorkflows(), request.workflow);
   using history = openHistory(settings);
   const restorePoints = (service: string) => history?.restorePoints(service) ?? [];
-  const decisions = (service: string) => history?.decisions(service) ?? [];
+  const known = {
+    settings,
+    restorePoints,
+    decisions: (service: string) => history?.decisions(service) ?? [],
+    // Nobody is asked who is there: the plan names the first host that could.
+    servesHypervisors: () => false,
+  };
   return chosenServices(settings.config, workflow, request).map((service) => {
     const run = derivedId('preview', workflow.name, service.name);
-    const plan = makePlan({ settings, restorePoints, decisions }, workflow, { run, service, input: request.input });
+    const plan = makePlan(known, workflow, { run, service, input: request.input });
     return { plan, planHash: hashJson(plan), lastDurations: {}, waitsFor: null };
   });
 }

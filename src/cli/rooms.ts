@@ -2,7 +2,7 @@
 
 import type { Settings } from '#app/settings.ts';
 import type { UpdateReport } from '#app/update-check.ts';
-import type { ConfigRoom, PluginsRoom, Rooms } from '#cli/ports.ts';
+import type { AskedCheck, ConfigRoom, PluginsRoom, Rooms } from '#cli/ports.ts';
 import type { CheckedConfig } from '#config/load.ts';
 
 const config: ConfigRoom = {
@@ -64,6 +64,9 @@ export const realRooms: Rooms = {
   testChannels: async (settings, options) => (await import('#app/channels.ts')).testChannels(settings, options),
   openOutboxLog: async (settings) => (await import('#app/outbox-log.ts')).openOutboxLog(settings),
   checkUpdates,
+  openHealth: async (settings, now) => (await import('#app/health-view.ts')).openHealthView(settings, now),
+  askChecks,
+  findService: async ({ config: known }, name) => (await import('#app/planning.ts')).serviceNamed(known, name),
   serviceState: async (settings, service) => (await import('#app/service-state.ts')).serviceState(settings, service),
 };
 
@@ -77,6 +80,17 @@ async function checkUpdates(
   const services = names.length === 0 ? config.services : names.map((name) => serviceNamed(config, name));
   const { knownDecisions } = await import('#app/decisions.ts');
   return run(settings, { services, decisions: await knownDecisions(settings), signal });
+}
+
+async function askChecks(
+  settings: Settings,
+  { services: names, signal }: { services: readonly string[]; signal: AbortSignal },
+): Promise<AskedCheck[]> {
+  const { askChecks: ask } = await import('#app/ask-checks.ts');
+  const { serviceNamed } = await import('#app/planning.ts');
+  const { config } = settings;
+  const services = names.length === 0 ? config.services : names.map((name) => serviceNamed(config, name));
+  return ask(settings, { services, signal });
 }
 
 async function check(file: string | undefined): Promise<CheckedConfig> {

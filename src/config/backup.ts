@@ -1,12 +1,13 @@
 /** The `backup:` sections: defaults at the top level, and what a service says of its own. */
+import type { z } from 'zod';
 import { check } from '#config/check.ts';
 import { isObject } from '#config/instances.ts';
 import { addError } from '#config/issues.ts';
-import { locate } from '#config/locate.ts';
+import { child, locate } from '#config/locate.ts';
 import { compileSchedule, mergeSchedule } from '#config/schedule.ts';
 import { Backup } from '#config/schema.ts';
 import { fullPath, type Section } from '#config/section.ts';
-import type { BackupConfig } from '#config/types.ts';
+import type { BackupConfig, DrillConfig } from '#config/types.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
 import { Retention } from '#sdk/retention.ts';
@@ -45,6 +46,7 @@ export function compileBackup(
   if (backup === undefined) return undefined;
   checkDestinations(backup.destinations, spot, around.destinations);
   const schedule = compileSchedule(backup.schedule, spot, around.timezone);
+  const drill = compileDrill(backup, spot, around);
   if (!backup.enabled) return null;
   const { keep_within: keepWithin, ...counts } = backup.retention;
   const within = keepWithin === undefined ? {} : { keep_within_ms: keepWithin };
@@ -54,6 +56,33 @@ export function compileBackup(
     compression: backup.compression,
     retention: Retention.parse({ ...counts, ...within, timezone: around.timezone }),
     timeoutMs: backup.timeout ?? around.timeoutMs,
+    drill,
+  };
+}
+
+/** Its positions are looked up in the part that was written here, if it was: a schedule of backups is none of drills. */
+function compileDrill(
+  { drill, destinations }: Pick<z.output<typeof Backup>, 'drill' | 'destinations'>,
+  { section, inherited }: { section: Section; inherited: boolean },
+  { timezone }: BackupSurroundings,
+): DrillConfig {
+  const node = child(section.node, 'drill') ?? { kind: 'map', at: section.node.at, entries: new Map() };
+  const inside = { ...section, node, path: [...section.path, 'drill'], name: `${section.name}.drill` };
+  const { destination = null } = drill;
+  if (inherited && destination !== null && !destinations.includes(destination)) {
+    const list = destinations.join(', ') || 'none';
+    addError(section.report, {
+      at: locate(node, ['destination']).at,
+      path: [...inside.path, 'destination'],
+      message: `the service has no backups on "${destination}" (its destinations: ${list})`,
+      suggestion: nearest(destination, destinations),
+    });
+  }
+  return {
+    schedule: compileSchedule(drill.schedule, { section: inside, inherited }, timezone),
+    destination,
+    maxBytes: drill.max_bytes,
+    timeoutMs: drill.timeout,
   };
 }
 

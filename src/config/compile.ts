@@ -3,12 +3,15 @@ import { z } from 'zod';
 import { type BackupSurroundings, compileBackup } from '#config/backup.ts';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
-import { hostName, instanceName } from '#config/fields.ts';
+import { checkDependencies } from '#config/depends-on.ts';
+import { hostName } from '#config/fields.ts';
 import { pluginDirOf } from '#config/find.ts';
 import { compileGlobal } from '#config/global.ts';
-import { instanceSchema, isObject, pick, readInstance } from '#config/instances.ts';
+import { compileHypervisors } from '#config/hypervisors.ts';
+import { isObject, pick, readInstances } from '#config/instances.ts';
 import type { Report } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
+import { compileMonitoring, Monitoring } from '#config/monitoring.ts';
 import { compileNotifications } from '#config/notifications.ts';
 import { prepare } from '#config/prepare.ts';
 import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Updates, Version } from '#config/schema.ts';
@@ -18,7 +21,7 @@ import type { WrittenNode } from '#config/source.ts';
 import type { Config, PluginInstance } from '#config/types.ts';
 import { compileRegistries, compileUpdate, UPDATE_KEYS } from '#config/update.ts';
 import { servicePath, type WrittenConfig } from '#config/written.ts';
-import type { JsonObject } from '#kernel/json.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 
 export interface Compiled {
@@ -46,13 +49,24 @@ export function compile(
   const global = compileGlobal(sectionOf(work, 'global', NOT_YET.global));
   const redis = compileRedis(work);
   const hosts = [...new Set([global.config.host, ...compileHosts(work)])];
+  const reach = { catalog, host: global.config.host, hosts };
+  const hypervisors = compileHypervisors(sectionOf(work, 'hypervisors'), reach);
   const destinations = compileDestinations(work);
   const { timezone, timeoutMs, host } = global.config;
   const around = { timezone, timeoutMs, destinations: destinations.names };
+  const places = { host, hosts, hypervisors: hypervisors.names };
   const backupDefaults = compileBackupDefaults(work, around);
   const updates = compileUpdates(work, timezone);
   const updateDefaults = pick(updates.value, UPDATE_KEYS);
-  const services = compileServices(work, { ...around, catalog, host, hosts, backupDefaults, updateDefaults });
+  const monitoring = compileMonitoringSection(work);
+  const services = compileServices(work, {
+    ...around,
+    ...places,
+    catalog,
+    monitoring: monitoring.config,
+    backupDefaults,
+    updateDefaults,
+  });
   const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
   const notifications = compileNotifications(sectionOf(work, 'notifications'), { catalog, services: names });
   return {
@@ -61,9 +75,11 @@ export function compile(
       global: global.config,
       redis: redis.config,
       hosts,
+      hypervisors: hypervisors.instances,
       destinations: destinations.instances,
       notifications: notifications.config,
       registries: updates.registries,
+      monitoring: monitoring.config,
       services: services.map(({ service }) => service),
       pluginDir: pluginDirOf(file),
     },
@@ -72,10 +88,12 @@ export function compile(
       global: global.effective,
       ...redis.effective,
       hosts: Object.fromEntries(hosts.map((name) => [name, {}])),
+      hypervisors: hypervisors.effective,
       destinations: destinations.effective,
       notifications: notifications.effective,
       backup: defaulted(Backup, backupDefaults) ?? {},
       updates: defaulted(Updates, updates.value) ?? {},
+      monitoring: monitoring.effective,
       services: services.map(({ effective }) => effective),
     },
     secretFiles: work.secretFiles,
@@ -118,22 +136,10 @@ function compileHosts(work: Work): string[] {
   return node.kind === 'map' ? [...node.entries.keys()] : [];
 }
 
-/** The names also of those that are wrong, so that a reference to one is not called wrong as well. */
 function compileDestinations(work: Work): { instances: PluginInstance[]; names: string[]; effective: JsonObject } {
-  const section = sectionOf(work, 'destinations');
-  const names = z.record(instanceName(), z.unknown());
-  check(names, prepare(names, section), { section });
-  const instances: PluginInstance[] = [];
-  const effective: JsonObject = {};
-  const entries = section.node.kind === 'map' ? [...section.node.entries] : [];
-  for (const [name, { node }] of entries) {
-    const inside = { ...section, node, path: ['destinations', name], name: `destinations.${name}` };
-    const read = readInstance({ kind: 'destination', core: DestinationCore, catalog: work.catalog }, inside);
-    if (read?.core === undefined || read.config === undefined) continue;
-    instances.push({ name, type: read.core.type, config: read.config });
-    effective[name] = defaulted(instanceSchema(read.plugin, DestinationCore), read.prepared) ?? {};
-  }
-  return { instances, names: entries.map(([name]) => name), effective };
+  const kind = { kind: 'destination', core: DestinationCore, catalog: work.catalog } as const;
+  const { read, names, effective } = readInstances(kind, sectionOf(work, 'destinations'));
+  return { instances: read.map(({ instance }) => instance), names, effective };
 }
 
 function compileBackupDefaults(work: Work, around: BackupSurroundings): JsonObject {
@@ -149,6 +155,12 @@ function compileUpdates(work: Work, timezone: string): { value: JsonObject; regi
     registries = compileRegistries(written, section);
   });
   return { value, registries };
+}
+
+function compileMonitoringSection(work: Work): { config: Config['monitoring']; effective: Json } {
+  const section = sectionOf(work, 'monitoring');
+  const value = prepare(Monitoring, section);
+  return { config: compileMonitoring(value, section), effective: defaulted(Monitoring, value) ?? {} };
 }
 
 /** @returns the section as written, for each service to say more. */
@@ -175,5 +187,6 @@ function compileServices(work: Work, around: ServiceSurroundings): CompiledServi
     return { node, path, name: servicePath(service), report, secretFiles, notYet: NOT_YET.service };
   });
   reportDuplicates(sections);
+  checkDependencies(sections);
   return sections.flatMap((section) => compileService(section, around) ?? []);
 }

@@ -1,7 +1,8 @@
-/** Kinds of values that several keys share: durations, paths, names, zones. */
+/** Kinds of values that several keys share: durations, sizes, paths, names, zones. */
 import { z } from 'zod';
 import type { FieldNotes } from '#config/introspect.ts';
 import { DURATION_PATTERN, formatDuration, parseDuration } from '#kernel/duration.ts';
+import { parseSize } from '#kernel/size.ts';
 
 const DURATION_FORMS = 'a duration such as 30s, 5m, 1h30m, 2d or 1w';
 
@@ -26,6 +27,21 @@ export function timeLimit(): z.ZodType<number, string> {
   return duration().refine((ms) => ms > 0 && ms <= LONGEST_TIMER_MS, {
     message: `must be more than 0s and at most ${formatDuration(LONGEST_TIMER_MS)}`,
   });
+}
+
+const SIZE_FORMS = 'a size such as 500M, 10G or 1.5T';
+
+/** An amount of data, as bytes. */
+export function size(): z.ZodType<number, string> {
+  return z
+    .string()
+    .meta({ expects: SIZE_FORMS } satisfies FieldNotes)
+    .transform((text, context) => {
+      const bytes = parseSize(text);
+      if (bytes !== undefined && bytes > 0) return bytes;
+      context.issues.push({ code: 'custom', input: text, message: `"${text}" is not ${SIZE_FORMS}` });
+      return z.NEVER;
+    });
 }
 
 const CLOCK = /^([01]?\d|2[0-3]):([0-5]\d)$/;

@@ -1,11 +1,14 @@
 /** An entry that configures a plugin: its core keys, and the keys of the plugin that its `type` names. */
 import { z } from 'zod';
 import { check } from '#config/check.ts';
+import { defaulted } from '#config/defaulted.ts';
+import { instanceName } from '#config/fields.ts';
 import { isOpen, shapeOf } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
 import { prepare } from '#config/prepare.ts';
 import { fullPath, type Section } from '#config/section.ts';
+import type { PluginInstance } from '#config/types.ts';
 import { canonicalJson, type Json, type JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -63,6 +66,34 @@ export function readInstance<S extends z.ZodObject>(
     core: check(core, pick(prepared, coreKeys), { section }),
     config: checkPlugin(plugin.config, pluginPart(plugin.config, prepared, others), section),
   };
+}
+
+export interface ReadInstances<S extends z.ZodObject> {
+  read: { instance: PluginInstance; core: z.output<S>; section: Section }[];
+  /** Also of those that are wrong, so that a reference to one is not called wrong as well. */
+  names: string[];
+  effective: JsonObject;
+}
+
+/** Reads a section that holds instances of one kind by their names. */
+export function readInstances<S extends z.ZodObject<{ type: z.ZodString }>>(
+  kind: InstanceKind<S>,
+  section: Section,
+): ReadInstances<S> {
+  const named = z.record(instanceName(), z.unknown());
+  check(named, prepare(named, section), { section });
+  const read: ReadInstances<S>['read'] = [];
+  const effective: JsonObject = {};
+  const entries = section.node.kind === 'map' ? [...section.node.entries] : [];
+  for (const [name, { node }] of entries) {
+    const inside = { ...section, node, path: [...section.path, name], name: `${section.name}.${name}` };
+    const found = readInstance(kind, inside);
+    if (found?.core === undefined || found.config === undefined) continue;
+    const instance = { name, type: found.core.type, config: found.config };
+    read.push({ instance, core: found.core, section: inside });
+    effective[name] = defaulted(instanceSchema(found.plugin, kind.core), found.prepared) ?? {};
+  }
+  return { read, names: entries.map(([name]) => name), effective };
 }
 
 /** What of a prepared section belongs to the plugin's own schema. */

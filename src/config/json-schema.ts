@@ -3,8 +3,19 @@ import { z } from 'zod';
 import { hostName } from '#config/fields.ts';
 import { instanceSchema } from '#config/instances.ts';
 import { isOpen, isSecretField, notesOf, secretKeys, shapeOf } from '#config/introspect.ts';
+import { Monitoring } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Host, Redis, Updates, Version } from '#config/schema.ts';
+import {
+  Backup,
+  ChannelCore,
+  DestinationCore,
+  Global,
+  Host,
+  HypervisorCore,
+  Redis,
+  Updates,
+  Version,
+} from '#config/schema.ts';
 import { serviceSchema } from '#config/services.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -30,6 +41,9 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
   const destinations = plugins(catalog, 'destination').map((plugin) =>
     typed(plugin, instanceSchema(plugin, DestinationCore)),
   );
+  const hypervisors = plugins(catalog, 'hypervisor').map((plugin) =>
+    typed(plugin, instanceSchema(plugin, HypervisorCore)),
+  );
   const channels = plugins(catalog, 'notification').map((plugin) => typed(plugin, instanceSchema(plugin, ChannelCore)));
   const services = plugins(catalog, 'service').map((plugin) => typed(plugin, serviceSchema(plugin)));
   return {
@@ -42,10 +56,12 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
       global: empty(convert(Global), 'This machine, and what holds for everything'),
       redis: empty(convert(Redis), 'Leave it out to have a private Redis started and supervised'),
       hosts: empty(convert(z.record(hostName(), Host.or(z.null()))), 'The other machines that run a worker'),
+      hypervisors: { ...named(hypervisors), description: 'What runs guests, by name' },
       destinations: { ...named(destinations), description: 'Where backup sets are copied to, by name' },
       notifications: empty(withChannels(convert(Notifications), channels), 'Who is told of what'),
       backup: empty(convert(Backup), 'Defaults for the backup section of every service'),
       updates: empty(convert(Updates), 'Defaults for the update section of every service'),
+      monitoring: empty(convert(Monitoring), 'How services and hosts are watched'),
       services: { type: ['array', 'null'], items: { anyOf: services }, description: 'What is looked after' },
     },
   };

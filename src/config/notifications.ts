@@ -44,10 +44,19 @@ export const Notifications = z.object({
     .array(Route)
     .meta({ expects: 'a list of routes' } satisfies FieldNotes)
     .optional()
-    .describe('Default: every channel is told of "*_failed", schedule_missed and needs_attention'),
+    .describe(
+      'Default: every channel is told of "*_failed", "*_warning", schedule_missed, needs_attention, service_down and service_recovered',
+    ),
 });
 
-const DEFAULT_EVENTS = ['*_failed', 'schedule_missed', 'needs_attention'];
+const DEFAULT_EVENTS = [
+  '*_failed',
+  '*_warning',
+  'schedule_missed',
+  'needs_attention',
+  'service_down',
+  'service_recovered',
+];
 
 export interface NotificationSurroundings {
   catalog: PluginCatalog;

@@ -1,8 +1,18 @@
 /** The reference page of the configuration, made from the same schemas that judge it. */
 import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
+import { Monitoring } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
-import { Backup, ChannelCore, DestinationCore, Global, Redis, ServiceCore, Updates } from '#config/schema.ts';
+import {
+  Backup,
+  ChannelCore,
+  DestinationCore,
+  Global,
+  HypervisorCore,
+  Redis,
+  ServiceCore,
+  Updates,
+} from '#config/schema.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
 
@@ -46,6 +56,9 @@ key, everything else as a whole. At least one destination must remain. Retention
 
 const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section. See [updates](../updates.md).';
 
+const HYPERVISORS_NOTE = 'By name; each has these, and the keys of its plugin. See [hypervisors](../hypervisors.md).';
+const MONITORING_NOTE = 'How services and hosts are watched: see [monitoring](../monitoring.md).';
+
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 
 export function configurationReference(catalog: PluginCatalog): string {
@@ -55,6 +68,8 @@ export function configurationReference(catalog: PluginCatalog): string {
     section('## `global`', rowsOf(Global, '')),
     section('## `redis`', rowsOf(Redis, ''), 'Leave it out, and a private Redis is started and supervised.'),
     '## `hosts`\n\nThe other machines that run a worker, by name: `docker-1: {}`. This machine is always one of them.\n',
+    section('## `hypervisors`', rowsOf(HypervisorCore, ''), HYPERVISORS_NOTE),
+    ...plugins(catalog, 'hypervisor').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
     section(
       '## `destinations`',
       rowsOf(DestinationCore, ''),
@@ -70,6 +85,7 @@ export function configurationReference(catalog: PluginCatalog): string {
     ...plugins(catalog, 'notification').map((plugin) => section(heading(plugin), rowsOf(plugin.config, ''))),
     section('## `backup`', rowsOf(Backup, ''), BACKUP_NOTE),
     section('## `updates`', rowsOf(Updates, ''), UPDATES_NOTE),
+    section('## `monitoring`', rowsOf(Monitoring, ''), MONITORING_NOTE),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>
       section(heading(plugin), [

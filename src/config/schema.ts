@@ -1,20 +1,23 @@
 /** The keys of the configuration that do not depend on a plugin. */
 import { z } from 'zod';
-import { duration, filePath, hostName, instanceName, timeLimit } from '#config/fields.ts';
+import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
+import { MonitorList } from '#config/monitoring.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
+import { GuestId } from '#sdk/guests.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
 import { Retention } from '#sdk/retention.ts';
 import { secret } from '#sdk/secret.ts';
 import { TagFilter } from '#sdk/versions/filter.ts';
 import { POLICIES } from '#sdk/versions/settings.ts';
+import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 
 /** Keys of the design whose feature is not built yet. */
 export const NOT_YET = {
-  top: ['hypervisors', 'monitoring'],
+  top: [],
   global: [],
-  service: ['monitor', 'guest', 'depends_on'],
+  service: [],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -67,6 +70,18 @@ export const Backup = z.object({
   compression: Compression.prefault({}).describe('How sets are compressed'),
   retention: RetentionRules.prefault({}).describe('Which sets are kept: a set is kept when any rule keeps it'),
   timeout: timeLimit().optional().describe('Time limit of each step. Default: global.timeout'),
+  drill: z
+    .object({
+      schedule: scheduleField().describe('When a restore is tried: cron, a map, or false for never'),
+      destination: z
+        .string()
+        .optional()
+        .describe('The destination whose newest set is tried. Default: the first of the destinations'),
+      max_bytes: size().prefault('50G').describe('A set that holds more is not unpacked: the drill fails instead'),
+      timeout: timeLimit().prefault('1h').describe('Time limit of each step of a drill'),
+    })
+    .prefault({})
+    .describe('Restore drills: whether the backups can really be restored'),
 });
 
 /** The parts of a restore point that a rollback brings back. */
@@ -100,9 +115,16 @@ export const Update = z.object({
   rollback: z
     .object({
       mode: z
-        .enum(['auto', 'ask'])
+        .enum(ROLLBACK_MODES)
         .default('auto')
-        .describe('What follows an update that fails its gate: auto rolls back, ask calls a person'),
+        .describe(
+          'What follows an update that fails its gate: auto rolls back, ask calls a person first, never leaves it as it is',
+        ),
+      ask_after: duration()
+        .optional()
+        .describe(
+          'auto calls a person first when the data to come back is older than this: what was written since would be lost',
+        ),
       restore: z
         .array(z.enum(RESTORE_PARTS))
         .min(1)
@@ -138,12 +160,32 @@ export const Updates = Update.extend({
 
 export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
 
+export const HypervisorCore = z.object({
+  type: z.string().describe('The plugin'),
+  hosts: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Hosts whose worker reaches it; the first that has one is taken. Default: this machine'),
+});
+
 export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
+
+const GuestOf = z.object({
+  hypervisor: z.string().describe('Name of the hypervisor'),
+  id: z
+    .union([GuestId, z.int().nonnegative()])
+    .meta({ expects: 'the id or name of a guest' } satisfies FieldNotes)
+    .describe('The guest, as the hypervisor calls it: a number, a name'),
+});
 
 export const ServiceCore = z.object({
   name: instanceName().describe('Unique among the services'),
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
+  depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
+  guest: GuestOf.optional().describe('The guest that the service runs in'),
+  monitor: MonitorList,
 });
 
 export const TOP_LEVEL_KEYS = [
@@ -151,9 +193,11 @@ export const TOP_LEVEL_KEYS = [
   'global',
   'redis',
   'hosts',
+  'hypervisors',
   'destinations',
   'notifications',
   'backup',
   'updates',
+  'monitoring',
   'services',
 ] as const;

@@ -1,7 +1,9 @@
 /** A part of the configuration that is judged by one schema, and positions in it. */
 import path from 'node:path';
 import { addError, type Path, type Place, type Report } from '#config/issues.ts';
+import { locate } from '#config/locate.ts';
 import type { WrittenNode } from '#config/source.ts';
+import { nearest } from '#kernel/nearest.ts';
 
 export interface Section {
   node: WrittenNode;
@@ -33,6 +35,20 @@ export interface Spot {
 
 export function fullPath({ section, path }: { section: Section; path: Path }): Path {
   return [...section.path, ...path];
+}
+
+/** A reference to something that nobody defined, with the nearest name that somebody did. */
+export function reportUnknownName(
+  section: Section,
+  path: Path,
+  { what, name, known, next }: { what: string; name: string; known: readonly string[]; next: string },
+): void {
+  addError(section.report, {
+    at: locate(section.node, path).at,
+    path: fullPath({ section, path }),
+    message: `unknown ${what} "${name}" (known: ${known.join(', ') || 'none'}); ${next}`,
+    suggestion: nearest(name, known),
+  });
 }
 
 /** A path as the user wrote it → absolute, counted from the directory of the file that it is written in. */

@@ -7,20 +7,23 @@ import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readIn
 import { shapeOf } from '#config/introspect.ts';
 import { addError, type Place } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
+import { checksOf } from '#config/monitoring.ts';
 import { Backup, ServiceCore, Update } from '#config/schema.ts';
-import { fullPath, type Section } from '#config/section.ts';
-import type { BackupConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
+import { fullPath, reportUnknownName, type Section } from '#config/section.ts';
+import type { BackupConfig, MonitoringConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
 import { compileUpdate, UPDATE_KEYS } from '#config/update.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
-import { nearest } from '#kernel/nearest.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { Plugin, PluginSection } from '#sdk/contract.ts';
 
 export interface ServiceSurroundings extends BackupSurroundings {
   catalog: PluginCatalog;
+  monitoring: MonitoringConfig;
   /** This machine: where a service is that names no host. */
   host: string;
   hosts: readonly string[];
+  /** Names of the hypervisors, also of those that are wrong. */
+  hypervisors: readonly string[];
   /** The top level's `backup:`, as written. */
   backupDefaults: JsonObject;
   /** The top level's `updates:`, as written. */
@@ -55,7 +58,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
   const read = readInstance({ kind: 'service', core: ServiceCore, extra: sections, catalog: around.catalog }, section);
   if (read === undefined) return undefined;
   const host = read.core?.host ?? around.host;
-  checkHost(host, section, around.hosts);
+  checkPlaces(read.core, section, around);
   const backup = readBackup(read, section, around);
   const update = readUpdate(read, section, around);
   if (read.core === undefined || read.config === undefined) return undefined;
@@ -65,12 +68,30 @@ export function compileService(section: Section, around: ServiceSurroundings): C
     addError(section.report, { at: section.node.at, path: fullPath({ section, path: ['update'] }), message });
   }
   const { name, type } = read.core;
+  const checks = checksOf({ prepared: read.prepared, config: read.config, section }, around.monitoring);
+  const dependsOn = [...new Set(read.core.depends_on ?? [])];
   const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
   return {
-    service: { name, type, host, config, backup: backup.section, update: update.section },
+    service: {
+      name,
+      type,
+      host,
+      dependsOn,
+      guest: guestOf(read.core),
+      checks,
+      config,
+      backup: backup.section,
+      update: update.section,
+    },
     effective: effectiveService({ ...read.prepared, host, ...merged }, read.plugin),
   };
+}
+
+type Core = z.output<typeof ServiceCore>;
+
+function guestOf({ guest }: Core): ServiceConfig['guest'] {
+  return guest === undefined ? null : { hypervisor: guest.hypervisor, id: String(guest.id) };
 }
 
 interface ReadSection<T> {
@@ -145,15 +166,20 @@ function pluginKeysOf(
   return checkPlugin(schema, pluginPart(schema, value, others), inside);
 }
 
-function checkHost(host: string, section: Section, known: readonly string[]): void {
-  if (known.includes(host)) return;
-  const path = ['host'];
-  addError(section.report, {
-    at: child(section.node, 'host')?.at ?? section.node.at,
-    path: fullPath({ section, path }),
-    message: `unknown host "${host}" (known: ${known.join(', ')}); add it under "hosts:"`,
-    suggestion: nearest(host, known),
-  });
+function checkPlaces(core: Core | undefined, section: Section, around: ServiceSurroundings): void {
+  const { host = around.host, guest } = core ?? {};
+  if (!around.hosts.includes(host)) {
+    reportUnknownName(section, ['host'], {
+      what: 'host',
+      name: host,
+      known: around.hosts,
+      next: 'add it under "hosts:"',
+    });
+  }
+  if (guest === undefined || around.hypervisors.includes(guest.hypervisor)) return;
+  const known = around.hypervisors;
+  const wrong = { what: 'hypervisor', name: guest.hypervisor, known, next: 'add it under "hypervisors:"' };
+  reportUnknownName(section, ['guest', 'hypervisor'], wrong);
 }
 
 function effectiveService(prepared: JsonObject, plugin: Plugin): JsonObject {

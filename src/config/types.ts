@@ -7,6 +7,7 @@ import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
 import type { SecretRef } from '#sdk/secret.ts';
 import type { Policy } from '#sdk/versions/settings.ts';
+import type { ChangeFacts } from '#sdk/workflow.ts';
 
 export interface Config {
   /** The main file's absolute path. */
@@ -28,8 +29,10 @@ export interface Config {
   redis: { url: SecretRef } | null;
   /** All hosts that a service may name, this one included. */
   hosts: string[];
+  hypervisors: HypervisorConfig[];
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
+  monitoring: MonitoringConfig;
   /** Registries of images, by host. */
   registries: RegistriesSettings;
   services: ServiceConfig[];
@@ -50,6 +53,11 @@ export interface PluginInstance {
   config: JsonObject;
 }
 
+export interface HypervisorConfig extends PluginInstance {
+  /** The hosts whose workers reach it, at least one. */
+  hosts: string[];
+}
+
 export interface NotificationsConfig {
   cooldownMs: number;
   channels: PluginInstance[];
@@ -66,8 +74,37 @@ export interface NotificationRoute {
   quietHours: { hour: number; minute: number; durationMs: number } | null;
 }
 
+export interface MonitoringConfig {
+  enabled: boolean;
+  /** What holds for each check that says nothing of its own. */
+  intervalMs: number;
+  timeoutMs: number;
+  failureThreshold: number;
+  successThreshold: number;
+  /** Null: what is still down is not told again. */
+  reminderMs: number | null;
+  /** From which value on it is told, in percent; `load` is for each core. Null: not watched. */
+  resources: Record<'disk' | 'inodes' | 'memory' | 'swap' | 'load', number | null>;
+}
+
+export interface ServiceCheck {
+  /** As `Probe` of the sdk reads it. */
+  probe: JsonObject;
+  /** Whether it tells of the way to the service from outside. */
+  external: boolean;
+  intervalMs: number;
+  failureThreshold: number;
+  successThreshold: number;
+}
+
 export interface ServiceConfig extends PluginInstance {
   host: string;
+  /** Names of the services that this one needs; there is no circle among them. */
+  dependsOn: string[];
+  /** The guest that it runs in; null when it names none. */
+  guest: { hypervisor: string; id: string } | null;
+  /** How it is watched; empty when nothing tells whether it works. */
+  checks: ServiceCheck[];
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;
@@ -83,7 +120,7 @@ export interface UpdateConfig {
   /** Regular expressions: one for all images, or one for some parts of the service. */
   tags: string | Record<string, string> | null;
   gate: { timeoutMs: number; stableForMs: number };
-  rollback: { mode: 'auto' | 'ask'; image: boolean; config: boolean; data: boolean };
+  rollback: ChangeFacts['rollback'];
 }
 
 export interface BackupConfig {
@@ -92,6 +129,16 @@ export interface BackupConfig {
   destinations: string[];
   compression: z.output<typeof Compression>;
   retention: Retention;
+  timeoutMs: number;
+  drill: DrillConfig;
+}
+
+export interface DrillConfig {
+  /** Null when nothing is drilled by itself. */
+  schedule: ScheduleRules | null;
+  /** Null: the first of the destinations. */
+  destination: string | null;
+  maxBytes: number;
   timeoutMs: number;
 }
 

@@ -28,6 +28,7 @@ export function compileUpdate(
     gate: { timeoutMs: gate.timeout, stableForMs: gate.stable_for },
     rollback: {
       mode: rollback.mode,
+      askAfterMs: rollback.ask_after ?? null,
       image: parts.has('image'),
       config: parts.has('config'),
       data: parts.has('data'),

@@ -1,7 +1,7 @@
 /** Why a run ended as it did, in words, and what its owner can do now. */
 
 import { changeBegun } from '#engine/change-begun.ts';
-import type { Ending } from '#engine/ports.ts';
+import type { Ending, Stopped } from '#engine/ports.ts';
 import type { Run, TerminalStatus } from '#engine/run.ts';
 import { shortId } from '#kernel/ids.ts';
 import { planSteps, undoSteps } from '#sdk/plan.ts';
@@ -24,9 +24,25 @@ export function endingOf(run: Run, end: { status: TerminalStatus; because: strin
       return {
         status: end.status,
         reason: error === null ? `step "${title}" did not succeed` : `step "${title}": ${error.message}`,
-        next: error?.next === undefined ? retry : `${error.next}${retry === null ? '' : `, then  ${retry}`}`,
+        next: joined(error?.next, retry),
       };
   }
+}
+
+/** A run that was not begun, because one that it waited for did not go well. */
+export function stoppedEnding({ service, workflow, by }: Stopped): Ending {
+  const run = shortId(by.run);
+  return {
+    status: 'skipped',
+    reason: `not begun: ${service} depends on ${by.service}, whose ${workflow} (run ${run}) ended as ${by.status}`,
+    next: `homelab-autopilot runs show ${run}  , then  homelab-autopilot enqueue ${workflow} ${service}`,
+  };
+}
+
+/** What the error itself says comes first, and alone where it already names the command. */
+function joined(said: string | undefined, command: string | null): string | null {
+  if (said === undefined) return command;
+  return command === null || said.includes(command) ? said : `${said}, then  ${command}`;
 }
 
 /** Null: all is as it was before, and trying the same again would only fail again. */

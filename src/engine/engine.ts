@@ -1,6 +1,6 @@
 /** Drives runs: records what happened, decides what is next, writes the intention down, and only then acts. */
 import { decide } from '#engine/decide.ts';
-import { endingOf } from '#engine/ending.ts';
+import { endingOf, stoppedEnding } from '#engine/ending.ts';
 import { fillInput } from '#engine/input.ts';
 import type { Acceptance, AdmissionLimits, Children, Ending, Journal, Transport } from '#engine/ports.ts';
 import type { Dispatch, Run, RunStatus, StepRole, TerminalStatus } from '#engine/run.ts';
@@ -46,6 +46,10 @@ export function createEngine(ports: EnginePorts): Engine {
   const oneAtATime = createMutex();
 
   async function admit(): Promise<void> {
+    for (const stopped of journal.stopped()) {
+      const ending = stoppedEnding(stopped);
+      if (journal.finish(stopped.run, ending)) tellStatus(ports, stopped.run, ending.status, ending.reason);
+    }
     for (const run of journal.admit(ports.limits)) {
       tellStatus(ports, run, 'running', null);
       await transport.start(run);

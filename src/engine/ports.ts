@@ -30,6 +30,24 @@ export interface Acceptance {
   schedule: string | null;
   /** Results of the retried run that are taken over. */
   reuse: readonly { key: string; output: JsonObject }[];
+  /** Left out: it waits for nobody but its own service. */
+  order?: Order;
+}
+
+/** Whose ends a run waits for before it begins. It is skipped when one of them ends badly. */
+export interface Order {
+  /** Ids of runs, whether they exist by now or not: one that was never asked for is not waited for. */
+  after: readonly string[];
+  /** Services whose unfinished runs of the same workflow are waited for as well, as far as they are due. */
+  needs: readonly string[];
+}
+
+/** A waiting run that is not to begin any more, and the run whose end is the reason. */
+export interface Stopped {
+  run: string;
+  service: string;
+  workflow: string;
+  by: { run: string; service: string; status: TerminalStatus };
 }
 
 export interface Ending {
@@ -55,6 +73,8 @@ export interface Journal {
   requestCancel(run: string): void;
   /** Starts every waiting run that nothing holds back, in order of request. @returns their ids. */
   admit(limits: AdmissionLimits): string[];
+  /** Waiting runs that wait for one that has ended badly by now. */
+  stopped(): Stopped[];
   /** Unfinished runs whose plan this program cannot read, with the reason. */
   unreadable(): { id: string; reason: string }[];
   /** Ids of the runs that go on, in order of request. */

@@ -72,6 +72,23 @@ export interface RestorePointView {
     status: 'verified' | 'unverified' | 'missing' | 'damaged';
     verifiedAt: string | null;
   }[];
+  /** When it was last really restored; null: never, as far as this state file knows. */
+  lastDrill: DrillView | null;
+}
+
+/** A restore that was tried and worked. */
+export interface DrillView {
+  run: string;
+  service: string;
+  restorePoint: string;
+  destination: string;
+  provenAt: string;
+  /** Until all was back, and worked where it was started. */
+  recoveryMs: number;
+  /** How old the data was that came back. */
+  dataAgeMs: number;
+  /** Whether the service was started from what came back, or its files alone were compared. */
+  started: boolean;
 }
 
 /** A schedule that a person paused, or let go on. `pausedAt` is ISO 8601; null: it goes on. */

@@ -26,6 +26,7 @@ export const errorCodes = {
   HA_LOCK_LOST: 'retry',
   HA_CHECK_FAILED: 'never',
   HA_REMOTE_UNREACHABLE: 'retry',
+  HA_REMOTE_REFUSED: 'never',
   HA_SOURCE_MISSING: 'never',
   HA_SOURCE_UNREADABLE: 'never',
   HA_DESTINATION_UNUSABLE: 'never',

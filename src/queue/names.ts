@@ -68,3 +68,21 @@ export function heardKey(jobId: string): string {
 export function presenceKey(kind: WorkerKind, host: string, pid: number): string {
   return `${PREFIX}:presence:${stepQueueName(kind, host)}:${pid}`;
 }
+
+/** What the workers' checks found, until the controller has taken it up. */
+export const FINDINGS_KEY = `${PREFIX}:findings`;
+
+/** Tells the worker of a host that its checks are others, or that somebody wants them asked now. */
+export function checksChannel(host: string): string {
+  return `${PREFIX}:checks:${host}`;
+}
+
+/** The checks that the controller wants of a host. */
+export function checksKey(host: string): string {
+  return `${PREFIX}:wanted:${host}`;
+}
+
+/** Where the answer to one who asked is put. */
+export function answerKey(id: string): string {
+  return `${PREFIX}:answer:${id}`;
+}

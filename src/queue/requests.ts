@@ -4,6 +4,7 @@ import { Queue, QueueEvents, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { newId } from '#kernel/ids.ts';
 import type { Json } from '#kernel/json.ts';
 import { pause } from '#kernel/wait.ts';
 import { decodeError, encodeError } from '#queue/errors.ts';
@@ -70,6 +71,7 @@ export interface Asker extends AsyncDisposable {
 }
 
 export async function openAsker(redis: Redis): Promise<Asker> {
+  const lastEventId = await whileConnected(redis, lastAnswer(redis));
   const queue = new Queue(REQUESTS_QUEUE, { connection: redis, prefix: PREFIX });
   queue.on('error', () => undefined);
   let closing = false;
@@ -77,7 +79,7 @@ export async function openAsker(redis: Redis): Promise<Asker> {
   const line = redis.duplicate({ maxRetriesPerRequest: null });
   line.options.retryStrategy = (times) => (closing ? null : Math.min(100 * times, 2_000));
   line.on('error', () => undefined);
-  const events = new QueueEvents(REQUESTS_QUEUE, { connection: line, prefix: PREFIX });
+  const events = new QueueEvents(REQUESTS_QUEUE, { connection: line, prefix: PREFIX, lastEventId });
   events.on('error', () => undefined);
   const close = async (): Promise<void> => {
     // BullMQ would wait for an answer that a dead server never gives.
@@ -122,6 +124,34 @@ async function whileConnected<T>(redis: Redis, work: Promise<T>): Promise<T> {
   }
 }
 
+/** From there on an asker listens: whatever it asks is answered later. */
+async function lastAnswer(redis: Redis): Promise<string> {
+  const [last] = await redis.xrevrange(`${PREFIX}:${REQUESTS_QUEUE}:events`, '+', '-', 'COUNT', 1);
+  return last?.[0] ?? '0-0';
+}
+
+/**
+ * Hears the end of one job. BullMQ's own wait also asks for the job's state, and nobody hears when that question breaks:
+ * the process would end.
+ */
+function listenFor(events: QueueEvents, id: string): { ending: Promise<unknown> } & Disposable {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  promise.catch(() => undefined);
+  const onCompleted = (told: { jobId: string; returnvalue: unknown }) => told.jobId === id && resolve(told.returnvalue);
+  const onFailed = (told: { jobId: string }) => told.jobId === id && reject(new Error('nobody could answer'));
+  events.on('completed', onCompleted);
+  events.on('failed', onFailed);
+  const late = setTimeout(() => reject(new Error('no answer in time')), ANSWER_MS);
+  return {
+    ending: promise,
+    [Symbol.dispose]() {
+      clearTimeout(late);
+      events.off('completed', onCompleted);
+      events.off('failed', onFailed);
+    },
+  };
+}
+
 interface AskPorts {
   redis: Redis;
   queue: Queue;
@@ -130,11 +160,14 @@ interface AskPorts {
 
 async function answerTo({ redis, queue, events }: AskPorts, request: Request): Promise<unknown> {
   if ((await redis.exists(CONTROLLER_KEY)) === 0) throw noController();
+  const jobId = newId();
+  using answered = listenFor(events, jobId);
   const job = await queue.add(request.method, request, {
+    jobId,
     removeOnComplete: KEEP_ANSWERS,
     removeOnFail: KEEP_ANSWERS,
   });
-  const text: unknown = await job.waitUntilFinished(events, ANSWER_MS).catch(async () => {
+  const text: unknown = await answered.ending.catch(async () => {
     const takenBack = await job.remove().then(
       () => true,
       () => false,

@@ -220,6 +220,7 @@ const CURABLE: ReadonlySet<ErrorCode> = new Set([
   'HA_SOURCE_UNREADABLE',
   'HA_TOOL_MISSING',
   'HA_SECRET_UNAVAILABLE',
+  'HA_REMOTE_REFUSED',
 ]);
 
 function isFinal(error: unknown, role: StepMessage['role']): boolean {

@@ -6,19 +6,19 @@ export const EVENTS = [
   'update_success',
   'update_failed',
   'rollback_executed',
+  'drill_success',
+  'drill_failed',
   'schedule_missed',
-  'needs_attention',
-] as const;
-
-/** Events of the design whose feature is not built yet. */
-export const EVENTS_NOT_YET: readonly string[] = [
-  'update_available',
   'service_down',
   'service_recovered',
   'external_access_failed',
   'disk_space_warning',
-  'drill_failed',
-];
+  'resource_warning',
+  'needs_attention',
+] as const;
+
+/** Events of the design whose feature is not built yet. */
+export const EVENTS_NOT_YET: readonly string[] = ['update_available'];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */
 export function matchesEvent(pattern: string, event: string): boolean {

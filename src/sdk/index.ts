@@ -17,8 +17,18 @@ export type {
 } from '#sdk/contract.ts';
 export { action, kind, optionalAction } from '#sdk/contract.ts';
 export { Duration, milliseconds } from '#sdk/duration.ts';
+export { GuestId, runOfNote, SnapshotLabel, snapshotNote } from '#sdk/guests.ts';
 export { destination, SET_ID, SetSummary } from '#sdk/kinds/destination.ts';
-export { Guest, GuestState, hypervisor, Snapshot, SnapshotLabel } from '#sdk/kinds/hypervisor.ts';
+export {
+  Capability,
+  Covered,
+  Guest,
+  GuestBackup,
+  GuestState,
+  hypervisor,
+  Snapshot,
+  Storage,
+} from '#sdk/kinds/hypervisor.ts';
 export { Message, notification, Refusal } from '#sdk/kinds/notification.ts';
 export { RunningImage, Source, service } from '#sdk/kinds/service.ts';
 export type { Answer, Post } from '#sdk/post.ts';

@@ -4,6 +4,7 @@ import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
+import type { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import type { service } from '#sdk/kinds/service.ts';
 import type { PlanNode, PlannedStep, PluginRef, RetryPolicy, UndoStep } from '#sdk/plan.ts';
 import type { Retention } from '#sdk/retention.ts';
@@ -38,9 +39,14 @@ export interface Handle<A extends Actions> {
 
 /** The facts that a plan is made from. Nothing else may flow into it: no clock, no files, no chance. */
 export interface PlanContext {
-  /** `restorePoint` is the id of the backup set that this run makes, `replaced` of the one with what it replaces. */
-  run: { id: string; restorePoint: string; replaced: string };
+  /**
+   * `restorePoint` is the id of the backup set that this run makes, `replaced` of the one with what it replaces, and
+   * `snapshot` the label of its snapshot.
+   */
+  run: { id: string; restorePoint: string; replaced: string; snapshot: string };
   service: Handle<(typeof service)['actions']>;
+  /** The guest that the service runs in; null when it names none. */
+  guest: { hypervisor: Handle<(typeof hypervisor)['actions']>; id: string } | null;
   archive: Handle<(typeof archive)['actions']>;
   backup: {
     destinations: Handle<(typeof destination)['actions']>[];
@@ -49,10 +55,23 @@ export interface PlanContext {
     timeoutMs: number;
     /** Whether the service has databases that are dumped. */
     databases: boolean;
+    drill: DrillFacts;
   };
   change: ChangeFacts;
   /** The service's sets that the history knows, newest first. */
   restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose }[];
+}
+
+/** What follows a failed update: the way back by itself, a person who is asked first, or nothing. */
+export const ROLLBACK_MODES = ['auto', 'ask', 'never'] as const;
+
+/** What the configuration says of restore drills. */
+export interface DrillFacts {
+  /** Name of the destination whose newest set is tried; null: the first one of the service. */
+  destination: string | null;
+  /** A set that holds more is not unpacked. */
+  maxBytes: number;
+  timeoutMs: number;
 }
 
 /** What the configuration says of updates and of the way back. */
@@ -60,8 +79,9 @@ export interface ChangeFacts {
   /** How the new version is judged, and the old one after a rollback. */
   gate: { timeoutMs: number; stableForMs: number };
   rollback: {
-    /** `auto`: by itself; `ask`: a person is called instead. */
-    mode: 'auto' | 'ask';
+    mode: (typeof ROLLBACK_MODES)[number];
+    /** `auto` asks as well when the data to come back is older than this; null: it never asks. */
+    askAfterMs: number | null;
     image: boolean;
     config: boolean;
     data: boolean;
@@ -76,6 +96,8 @@ export interface Workflow<S extends z.ZodObject = z.ZodObject> {
   title: string;
   /** True when runs of it must have the service for themselves. */
   changes: boolean;
+  /** Whether a run waits for those of the services that its own depends on, and is skipped when one of them fails. */
+  waves?: boolean;
   /** The section that a service must have to be meant by `--all`. */
   section: PluginSection;
   /** What `--input k=v` may carry. */

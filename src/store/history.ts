@@ -1,5 +1,5 @@
 /** The history as people read it: runs, their steps, their story, restore points. Reads only. */
-import type { RestorePointView } from '#engine/requests.ts';
+import type { DrillView, RestorePointView } from '#engine/requests.ts';
 import type { RunDetail, RunStatus, RunView, StepView } from '#engine/run.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { PlannedStep, UndoStep } from '#sdk/plan.ts';
@@ -7,6 +7,7 @@ import { Plan, planSteps, undoSteps } from '#sdk/plan.ts';
 import type { Decision } from '#sdk/versions/decision.ts';
 import type { Database } from '#store/database.ts';
 import { readDecisions } from '#store/decisions.ts';
+import { lastDrills } from '#store/drills.ts';
 import { CopyRow, IdRow, RestorePointRow, RunRow, StepRow, StoryRow } from '#store/rows.ts';
 
 export interface RunFilter {
@@ -22,6 +23,8 @@ export interface History {
   /** The full id behind a unique prefix. @throws AutopilotError HA_NOT_FOUND, HA_USAGE when several runs match. */
   resolve(prefix: string): string;
   restorePoints(service?: string): RestorePointView[];
+  /** The last drill of each service that has proven something. */
+  lastDrills(): DrillView[];
   /** What people have decided of versions, the newest first. */
   decisions(service: string | null): Decision[];
   /** The run that has the service now. */
@@ -74,8 +77,11 @@ export function createHistory(db: Database): History {
       const rows = db
         .sql('SELECT * FROM restore_points WHERE ?1 IS NULL OR service = ?1 ORDER BY created_at DESC, id')
         .all(service ?? null);
-      return rows.map((row) => restorePointView(db, RestorePointRow.parse(row)));
+      const drills = new Map(lastDrills(db, 'restore_point').map((drill) => [drill.restorePoint, drill]));
+      return rows.map((row) => restorePointView(db, RestorePointRow.parse(row), drills));
     },
+
+    lastDrills: () => lastDrills(db, 'service'),
 
     decisions: (service) => readDecisions(db, service),
 
@@ -164,7 +170,11 @@ function stepView(step: PlannedStep | UndoStep, row: StepRow | undefined, undo: 
   };
 }
 
-function restorePointView(db: Database, row: ReturnType<typeof RestorePointRow.parse>): RestorePointView {
+function restorePointView(
+  db: Database,
+  row: ReturnType<typeof RestorePointRow.parse>,
+  drills: ReadonlyMap<string, DrillView>,
+): RestorePointView {
   const copies = db.sql('SELECT * FROM copies WHERE restore_point = ? ORDER BY destination').all(row.id);
   return {
     id: row.id,
@@ -180,6 +190,7 @@ function restorePointView(db: Database, row: ReturnType<typeof RestorePointRow.p
       const { verified_at: verifiedAt, ...rest } = CopyRow.parse(copy);
       return { ...rest, verifiedAt };
     }),
+    lastDrill: drills.get(row.id) ?? null,
   };
 }
 

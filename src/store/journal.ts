@@ -7,6 +7,7 @@ import { hashJson } from '#kernel/json.ts';
 import { Plan } from '#sdk/plan.ts';
 import type { Database } from '#store/database.ts';
 import { AdmissionRow, IdRow, PlanRow, RunRow, StepRow } from '#store/rows.ts';
+import { heldByOrder, stoppedByOrder, writeOrder } from '#store/run-order.ts';
 
 export interface JournalOptions {
   now(): Date;
@@ -60,6 +61,7 @@ export function createJournal(db: Database, options: JournalOptions): Journal {
              VALUES (?, ?, 0, 'succeeded', 1, ?, ?)`,
           ).run(acceptance.id, key, now(), JSON.stringify(output));
         }
+        if (acceptance.order !== undefined) writeOrder(db, acceptance, { order: acceptance.order, now: now() });
         return true;
       });
     },
@@ -127,6 +129,8 @@ export function createJournal(db: Database, options: JournalOptions): Journal {
       return db.atomically(() => admitWaiting(db, atOnce, now()));
     },
 
+    stopped: () => stoppedByOrder(db),
+
     unreadable() {
       const rows = db.sql(`SELECT id, plan FROM runs WHERE status IN ('queued', 'running')`).all();
       return rows.flatMap((row) => {
@@ -157,12 +161,15 @@ function readPlan(text: string): { plan: Plan } | { reason: string } {
   }
 }
 
-/** In order of request: a run waits while an earlier or running one has its service, or its workflow is at its limit. */
+/**
+ * In order of request: a run waits while an earlier or running one has its service, while one that it is to come after
+ * has not ended, or while its workflow is at its limit.
+ */
 function admitWaiting(db: Database, atOnce: ReadonlyMap<string, number>, now: string): string[] {
   const waiting = db
     .sql(
       `SELECT id, workflow, service, changes FROM runs
-       WHERE status = 'queued' AND (not_before IS NULL OR not_before <= ?) ORDER BY seq`,
+       WHERE status IN ('queued', 'running') AND status = 'queued' AND (not_before IS NULL OR not_before <= ?) ORDER BY seq`,
     )
     .all(now)
     .map((row) => AdmissionRow.parse(row));
@@ -175,9 +182,10 @@ function admitWaiting(db: Database, atOnce: ReadonlyMap<string, number>, now: st
   const taken = new Set(going.filter(({ changes }) => changes === 1).map(({ service }) => service));
   const counts = new Map<string, number>();
   for (const { workflow } of going) counts.set(workflow, (counts.get(workflow) ?? 0) + 1);
+  const ordered = heldByOrder(db);
   const admitted: string[] = [];
   for (const run of waiting) {
-    const held = run.changes === 1 && taken.has(run.service);
+    const held = ordered.has(run.id) || (run.changes === 1 && taken.has(run.service));
     if (run.changes === 1) taken.add(run.service);
     const count = counts.get(run.workflow) ?? 0;
     if (held || count >= (atOnce.get(run.workflow) ?? Number.POSITIVE_INFINITY)) continue;

@@ -146,4 +146,64 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX fires_by_slot ON fires (slot);
   `,
+  `
+  -- Whose ends a run waits for before it begins. The runs of the second column may never come to be.
+  CREATE TABLE run_order (
+    run TEXT NOT NULL,
+    after TEXT NOT NULL,
+    PRIMARY KEY (run, after)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Restore drills that have proven something; one row for each run that came to its end.
+  CREATE TABLE drills (
+    run TEXT PRIMARY KEY,
+    service TEXT NOT NULL,
+    restore_point TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    proven_at TEXT NOT NULL,
+    recovery_ms INTEGER NOT NULL,
+    data_age_ms INTEGER NOT NULL,
+    started INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX drills_by_service ON drills (service, proven_at);
+  CREATE INDEX drills_by_restore_point ON drills (restore_point, proven_at);
+  `,
+  `
+  -- What each check found last, and how often in a row.
+  CREATE TABLE check_states (key TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  -- Instants of monitoring are milliseconds.
+  CREATE TABLE incidents (
+    id TEXT PRIMARY KEY,
+    subject TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    cause TEXT NOT NULL,
+    root TEXT,
+    run TEXT,
+    told_at INTEGER,
+    reminders INTEGER NOT NULL,
+    hold_until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX incidents_open ON incidents (subject) WHERE ended_at IS NULL;
+  CREATE INDEX incidents_by_start ON incidents (started_at);
+
+  -- Times and answers by the hour (span 0) and by the day (span 1), in UTC; their place counts from 1970.
+  CREATE TABLE health_keys (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE health (
+    key INTEGER NOT NULL,
+    span INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    up_ms INTEGER NOT NULL,
+    down_ms INTEGER NOT NULL,
+    planned_ms INTEGER NOT NULL,
+    answers INTEGER NOT NULL,
+    bad INTEGER NOT NULL,
+    took BLOB,
+    PRIMARY KEY (key, span, place)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE INDEX runs_changed ON runs (finished_at) WHERE changes = 1 AND started_at IS NOT NULL;
+  `,
 ];

@@ -1,6 +1,7 @@
 /** Rows as they come out of SQLite, parsed once at this edge. */
 import { z } from 'zod';
-import { RUN_STATUSES } from '#engine/run.ts';
+import type { DrillView } from '#engine/requests.ts';
+import { RUN_STATUSES, TERMINAL_STATUSES } from '#engine/run.ts';
 import type { ErrorCode } from '#kernel/errors.ts';
 import { errorCodes } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
@@ -40,6 +41,11 @@ export type RunRow = z.output<typeof RunRow>;
 
 export const IdRow = z.object({ id: z.string() });
 export const AdmissionRow = RunRow.pick({ id: true, workflow: true, service: true, changes: true });
+export const StoppedRow = RunRow.pick({ id: true, service: true, workflow: true }).extend({
+  by_run: z.string(),
+  by_service: z.string(),
+  by_status: z.enum(TERMINAL_STATUSES),
+});
 export const PlanRow = z.object({ id: z.string(), plan: z.string() });
 
 export const StepRow = z.object({
@@ -75,3 +81,27 @@ export const CopyRow = z.object({
   status: z.enum(['verified', 'unverified', 'missing']),
   verified_at: z.string().nullable(),
 });
+
+export const DrillRow = z
+  .object({
+    run: z.string(),
+    service: z.string(),
+    restore_point: z.string(),
+    destination: z.string(),
+    proven_at: z.string(),
+    recovery_ms: z.number(),
+    data_age_ms: z.number(),
+    started: z.number(),
+  })
+  .transform(
+    (row): DrillView => ({
+      run: row.run,
+      service: row.service,
+      restorePoint: row.restore_point,
+      destination: row.destination,
+      provenAt: row.proven_at,
+      recoveryMs: row.recovery_ms,
+      dataAgeMs: row.data_age_ms,
+      started: row.started === 1,
+    }),
+  );

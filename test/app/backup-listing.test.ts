@@ -15,7 +15,7 @@ function seen(id: string, more: Partial<SetSummary> = {}): SetSummary {
 function noted(id: string, copies: RestorePointView['copies']): RestorePointView {
   const facts = { service: 'notes', host: 'nas', createdAt: MADE, sizeBytes: 10, files: 1, pinned: false };
   const purpose = 'backup' as const;
-  return { id, ...facts, verifiedAt: VERIFIED, purpose, copies };
+  return { id, ...facts, verifiedAt: VERIFIED, purpose, copies, lastDrill: null };
 }
 
 test('a copy that was noted and is gone is missing, and the restore point is verified no more', () => {

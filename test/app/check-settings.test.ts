@@ -33,6 +33,7 @@ test('policy, age, filters, registries and decisions arrive, and the password as
   const planner = {
     settings: { config, catalog: createCatalog([]) },
     restorePoints: () => [],
+    servesHypervisors: () => true,
     decisions: () => [decision],
   };
 

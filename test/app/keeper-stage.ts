@@ -35,6 +35,10 @@ export interface KeeperStage extends AsyncDisposable {
   /** Slots that a person is told of. */
   missed: string[];
   refuse: string | null;
+  /** What a service depends on, by its name. */
+  needs: Map<string, string[]>;
+  /** Starts the runs that may start now. @returns their services. */
+  admit(): string[];
 }
 
 export function scheduleOf(rules: Partial<ScheduleRules> = {}, service = 'notes', host = 'nas'): Schedule {
@@ -84,6 +88,8 @@ export async function openKeeperStage(start: string): Promise<KeeperStage> {
         journal.finish(run, { status: 'cancelled', reason: null, next: null });
         ends.delete(run);
       },
+      needs: ({ workflow, service }) =>
+        (stage.needs.get(service) ?? []).map((need) => ({ service: need, schedule: `${workflow}.${need}` })),
       plan({ workflow, service, host }) {
         if (stage.refuse !== null) throw new Error(stage.refuse);
         return planOf(step('capture'), { workflow, service, host });
@@ -105,6 +111,8 @@ export async function openKeeperStage(start: string): Promise<KeeperStage> {
     cancelled: [],
     missed: [],
     refuse: null,
+    needs: new Map(),
+    admit: () => journal.admit({ atOnce: new Map() }).map((id) => history.run(id).service),
     boot(...given) {
       schedules = given;
       endRuns();

@@ -21,6 +21,7 @@ test('whatever is killed at whatever point, a run ends with the one right status
   const { undisturbed, outcomes, leaked } = await certify({
     scenarios: scenarios(),
     labs: 2,
+    patienceMs: 60_000,
     every: EVERY,
     signal: new AbortController().signal,
     tell: () => undefined,

@@ -12,6 +12,7 @@ import { pause, until } from '#kernel/wait.ts';
 import type { Passage, Program } from '#test/certify/passages.ts';
 import { passagesIn } from '#test/certify/passages.ts';
 import type { Scenario } from '#test/certify/scenarios.ts';
+import { SINCE } from '#test/certify/scenarios.ts';
 import type { Lab, LabService } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
 import { files } from '#test/fixtures/drill/world.ts';
@@ -50,6 +51,8 @@ export interface CertifyWish {
   scenarios: readonly Scenario[];
   /** Homelabs that are used side by side. */
   labs: number;
+  /** How long a run may take until it counts as one that does not end; a busy machine takes longer. */
+  patienceMs: number;
   /** Takes every so-many-th case; the rest is left out. */
   every: number;
   /** Ends it early, in order; what was not tried out then is missing. */
@@ -57,7 +60,6 @@ export interface CertifyWish {
   tell(line: string): void;
 }
 
-const ENDED_MS = 60_000;
 const HELD_MS = 20_000;
 
 /** Cases, and the runs that write down the passages, have a service each. */
@@ -65,10 +67,16 @@ const SERVICES = 400;
 
 export async function certify(wish: CertifyWish): Promise<Certificate> {
   const begun = Date.now();
+  const { patienceMs } = wish;
   const labs = await Promise.all(Array.from({ length: wish.labs }, () => openLab({ services: SERVICES })));
   const leaked: string[] = [];
   try {
-    const benches = labs.map((lab) => ({ lab, services: [...lab.services], restorable: new Set<string>() }));
+    const benches = labs.map((lab) => ({
+      lab,
+      patienceMs,
+      services: [...lab.services],
+      restorable: new Set<string>(),
+    }));
     const [first] = benches;
     if (first === undefined) throw new Error('no homelab was asked for');
     const listed = await listCases(first, wish.scenarios);
@@ -109,6 +117,7 @@ export function describe({ scenario, passage, victim }: Case): string {
 
 interface Bench {
   lab: Lab;
+  patienceMs: number;
   /** Those that no run has touched yet. */
   services: LabService[];
   /** Those that have a restore point already. */
@@ -175,24 +184,24 @@ interface Subject {
 }
 
 /** A service in the state from which the scenario begins. */
-async function prepared({ lab, services, restorable }: Bench, scenario: Scenario): Promise<Subject> {
+async function prepared({ lab, services, restorable, patienceMs }: Bench, scenario: Scenario): Promise<Subject> {
   const service = scenario.again ? services[0] : services.pop();
   if (service === undefined) throw new Error('more cases than services');
   if (scenario.before === 'restore point') {
     if (!restorable.has(service.name)) {
       const id = newId();
       await request(lab, { id, service: service.name, workflow: 'backup', input: {} });
-      await until(() => endOf(lab, derivedId('request', id, service.name)), { timeoutMs: ENDED_MS, everyMs: 25 });
+      await until(() => endOf(lab, derivedId('request', id, service.name)), { timeoutMs: patienceMs, everyMs: 25 });
       restorable.add(service.name);
     }
-    await writeFile(files.content(service.folder), 'written since');
+    await writeFile(files.content(service.folder), SINCE);
   }
   return { scenario, service };
 }
 
 /** Asks for one run, lets `meanwhile` happen, and waits for the end. @returns what is not as promised. */
 async function performRun(
-  { lab }: Bench,
+  { lab, patienceMs }: Bench,
   { scenario, service }: Subject,
   meanwhile: (ended: AbortSignal) => Promise<void>,
 ): Promise<string[]> {
@@ -201,7 +210,7 @@ async function performRun(
   const ended = new AbortController();
   const mischief = meanwhile(ended.signal);
   await request(lab, { id, service: service.name, workflow: scenario.workflow, input: scenario.input });
-  const status = await until(() => endOf(lab, run), { timeoutMs: ENDED_MS, everyMs: 25 });
+  const status = await until(() => endOf(lab, run), { timeoutMs: patienceMs, everyMs: 25 });
   ended.abort();
   await mischief;
   const problems: string[] = [];

@@ -1,4 +1,4 @@
-/** `npm run certify [-- --every N] [--labs N] [--only NAME] [--dry]`: tries all crashes out, and writes docs/crash-certificate.md. */
+/** `npm run certify [-- --every N] [--labs N] [--only NAME] [--patience SECONDS] [--dry]`: tries all crashes out, and writes docs/crash-certificate.md. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     every: { type: 'string', default: '1' },
     labs: { type: 'string', default: '4' },
     only: { type: 'string' },
+    patience: { type: 'string', default: '60' },
     dry: { type: 'boolean', default: false },
   },
 });
@@ -22,6 +23,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const certificate = await certify({
   signal: stop.signal,
   scenarios: chosen,
+  patienceMs: Number(values.patience) * 1_000,
   labs: Number(values.labs),
   every: Number(values.every),
   tell: (line) => console.error(line),

@@ -13,7 +13,7 @@ while the first is held there. After the restart the run must reach the one righ
 right: service up, content wholly old or wholly new, nothing left over, never two steps at work at once, and what may
 happen only once happened once.
 
-A cell says how many of the kills ended right. The drill is a workflow for tests with undo steps, a bracket, branches
+A cell says how many of the kills ended right. The exercise is a workflow for tests with undo steps, a bracket, branches
 side by side and a step that may happen only once.
 `;
 

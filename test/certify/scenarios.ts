@@ -1,4 +1,4 @@
-/** What is certified: every workflow of the folder, and the drill with its undo steps. A new workflow is covered by being there. */
+/** What is certified: every workflow of the folder, and the exercise with its undo steps. A new workflow is covered by being there. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,15 +22,20 @@ export interface Scenario {
   problems(lab: Lab, service: LabService, run: string): string[];
 }
 
+/** What is written to a service when it has its restore point. */
+export const SINCE = 'written since';
+
 /** What a workflow needs to be run, and leaves, where that is not what a backup needs and leaves. */
 interface Special {
   input?: JsonObject;
   before?: Scenario['before'];
   again?: boolean;
   version?: string;
+  content?: string;
 }
 
 const SPECIAL: Readonly<Record<string, Special>> = {
+  drill: { before: 'restore point', content: SINCE },
   update: { again: false, version: '2' },
   rollback: { before: 'restore point' },
   restore: { before: 'restore point', input: { overwrite: true } },
@@ -46,7 +51,8 @@ function workflowNames(): string[] {
 
 export function scenarios(): Scenario[] {
   const ours = workflowNames().map((workflow): Scenario => {
-    const { input = {}, before = 'nothing', again = true, version = FIRST_VERSION } = SPECIAL[workflow] ?? {};
+    const special = SPECIAL[workflow] ?? {};
+    const { input = {}, before = 'nothing', again = true, version = FIRST_VERSION, content = FIRST_CONTENT } = special;
     return {
       name: workflow,
       workflow,
@@ -55,7 +61,7 @@ export function scenarios(): Scenario[] {
       again,
       before,
       problems: (lab, service) => [
-        ...serviceProblems(service, { content: FIRST_CONTENT, version }),
+        ...serviceProblems(service, { content, version }),
         ...leftovers(lab, service),
         ...setProblems(lab, service),
       ],
@@ -77,8 +83,8 @@ export function scenarios(): Scenario[] {
       ],
     },
     {
-      name: 'drill',
-      workflow: 'drill',
+      name: 'exercise',
+      workflow: 'exercise',
       input: {},
       status: 'succeeded',
       again: false,
@@ -90,8 +96,8 @@ export function scenarios(): Scenario[] {
       ],
     },
     {
-      name: 'drill that fails at its last step',
-      workflow: 'drill',
+      name: 'exercise that fails at its last step',
+      workflow: 'exercise',
       input: { fail: 'last' },
       status: 'rolled_back',
       again: false,
@@ -108,7 +114,7 @@ export function scenarios(): Scenario[] {
 interface Wanted {
   content: string;
   version?: string;
-  /** The run of the drill that left its marks. */
+  /** The run of the exercise that left its marks. */
   succeeded?: string;
 }
 

@@ -72,8 +72,8 @@ export interface ChaosResult {
 /** From here on faults of a minute have their place. */
 const LONG_MINUTES = 2;
 
-const SERVICES = 32;
-const WORKERS = ['nas', 'nas', 'pi'];
+const SERVICES = 64;
+const WORKERS = ['nas', 'nas', 'pi', 'pi'];
 
 /** The last runs may have to wait for a backoff, and for a second death on the way. */
 const SETTLE_MS = 240_000;
@@ -108,7 +108,7 @@ export async function chaos(wish: ChaosWish): Promise<ChaosResult> {
     {
       runs: wish.runs,
       signal: AbortSignal.any([wish.signal, AbortSignal.timeout(wish.minutes * 60_000)]),
-      atOnce: 48,
+      atOnce: 96,
       gap: wish.gap ?? { from: 1_000, to: 4_000 },
     },
     tell,

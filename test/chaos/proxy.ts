@@ -9,11 +9,14 @@ export interface Proxy extends AsyncDisposable {
   port: number;
   /** `cut`: connections are reset and refused. `half-open`: they stay, and nothing passes any more. */
   set(state: LineState): void;
+  /** Cuts all connections once, when so many more pieces have gone towards the target. */
+  cutAfter(pieces: number): void;
 }
 
 /** @param target the unix socket, or the port of this machine, that connections are passed on to. */
 export async function openProxy(target: string | number): Promise<Proxy> {
   let state: LineState = 'whole';
+  let left = Number.POSITIVE_INFINITY;
   const pairs = new Set<[Socket, Socket]>();
   const hold = ([near, far]: [Socket, Socket], held: boolean) => {
     for (const socket of [near, far]) {
@@ -33,6 +36,9 @@ export async function openProxy(target: string | number): Promise<Proxy> {
     const far = typeof target === 'string' ? createConnection(target) : createConnection(target, '127.0.0.1');
     const pair: [Socket, Socket] = [near, far];
     pairs.add(pair);
+    near.on('data', () => {
+      if (--left === 0) for (const each of [...pairs]) drop(each);
+    });
     near.pipe(far);
     far.pipe(near);
     for (const socket of pair) {
@@ -50,6 +56,9 @@ export async function openProxy(target: string | number): Promise<Proxy> {
       state = next;
       if (next === 'cut') for (const pair of [...pairs]) drop(pair);
       else for (const pair of pairs) hold(pair, next === 'half-open');
+    },
+    cutAfter(pieces) {
+      left = pieces;
     },
     async [Symbol.asyncDispose]() {
       for (const pair of [...pairs]) drop(pair);

@@ -7,7 +7,7 @@ import type { Arena } from '#test/chaos/faults.ts';
 import { chooseFault } from '#test/chaos/faults.ts';
 import type { Lab } from '#test/chaos/lab.ts';
 import type { Random } from '#test/chaos/random.ts';
-import { FAILURES } from '#test/fixtures/drill/workflows/drill.ts';
+import { FAILURES } from '#test/fixtures/drill/workflows/exercise.ts';
 
 export interface StormWish {
   runs: number;
@@ -96,7 +96,7 @@ async function ask(lab: Lab, request: DrillRequest, known: RemoteController | un
     try {
       controller ??= await lab.connect();
       const { id, services, fail, pace } = request;
-      await controller.enqueue({ id, workflow: 'drill', services, all: false, input: { fail, pace } });
+      await controller.enqueue({ id, workflow: 'exercise', services, all: false, input: { fail, pace } });
       return controller;
     } catch {
       await Promise.resolve(controller?.[Symbol.asyncDispose]()).catch(() => undefined);

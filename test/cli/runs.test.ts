@@ -38,6 +38,7 @@ function historyOf(...runs: ReturnType<typeof runDetail>[]): History {
     },
     resolve: (id) => id,
     restorePoints: () => [],
+    lastDrills: () => [],
     [Symbol.dispose]: () => {},
   };
 }

@@ -4,6 +4,7 @@ import type { Context, Terminal } from '#cli/context.ts';
 import type { Rooms } from '#cli/ports.ts';
 import { plain } from '#cli/render/style.ts';
 import { runCli } from '#cli/run.ts';
+import { DEFAULT_MONITORING } from '#config/monitoring.ts';
 import type { Config, ServiceConfig } from '#config/types.ts';
 import { createCatalog } from '#host/catalog.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -59,6 +60,9 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     name,
     type: 'generic',
     host: 'nas',
+    dependsOn: [],
+    guest: null,
+    checks: [],
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),
@@ -66,6 +70,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       compression: { algorithm: 'zstd', level: 3 },
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
       timeoutMs: 3_600_000,
+      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     },
     update: {
       wanted: true,
@@ -74,7 +79,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       minAgeMs: 0,
       tags: null,
       gate: { timeoutMs: 300_000, stableForMs: 30_000 },
-      rollback: { mode: 'auto', image: true, config: true, data: true },
+      rollback: { mode: 'auto', askAfterMs: null, image: true, config: true, data: true },
     },
     ...more,
   };
@@ -96,9 +101,11 @@ export function configOf(more: Partial<Config> = {}): Config {
     },
     redis: null,
     hosts: ['nas', 'docker-1'],
+    hypervisors: [],
     destinations: [{ name: 'usb', type: 'local', config: {} }],
     notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
     registries: {},
+    monitoring: { ...DEFAULT_MONITORING, enabled: false },
     services: [serviceNamed('notes'), serviceNamed('paperless')],
     pluginDir: '/etc/homelab-autopilot/plugins.d',
     warnings: [],
@@ -132,6 +139,9 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     testChannels: away,
     openOutboxLog: async () => null,
     checkUpdates: away,
+    openHealth: async () => null,
+    askChecks: away,
+    findService: async (_settings, name) => serviceNamed(name),
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

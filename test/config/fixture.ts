@@ -57,6 +57,13 @@ const plugins: Plugin[] = [
     actions: {},
   },
   {
+    kind: 'hypervisor',
+    id: 'kvm',
+    title: 'A hypervisor',
+    config: z.object({ url: z.string(), token: secret().optional(), graceful: z.boolean().default(true) }),
+    actions: {},
+  },
+  {
     kind: 'destination',
     id: 'local',
     title: 'A directory',

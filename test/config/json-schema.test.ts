@@ -24,6 +24,7 @@ describe('the JSON Schema', () => {
       'a schedule as a map',
       'backup: { schedule: { every: 6h, window: { start: "01:00", duration: 4h, every: [sat] } } }',
     ],
+    ['a hypervisor', 'hypervisors: { pve: { type: kvm, url: x, token_file: t } }'],
     ['rules with dashes', 'backup: { retention: { keep-last: 3 } }'],
   ])('takes %s, as the check does', async (_title, yaml) => {
     const { errors } = await checked(yaml);
@@ -33,7 +34,7 @@ describe('the JSON Schema', () => {
   });
 
   test.each([
-    ['an unknown section', 'monitoring: {}'],
+    ['an unknown section', 'monitors: {}'],
     ['an unknown key', 'backup: { retention: { keep_dayly: 3 } }'],
     ['a word that is none of the known ones', 'global: { log_level: inof }'],
     ['a duration that is none', 'global: { timeout: 5min }'],
@@ -42,6 +43,7 @@ describe('the JSON Schema', () => {
     ['a missing secret', 'redis: {}'],
     ['an unknown plugin', 'destinations: { a: { type: x, path: /a } }'],
     ['a key of another plugin', 'destinations: { a: { type: local, path: /a, url: x } }'],
+    ['a hypervisor with hosts in the wrong form', 'hypervisors: { pve: { type: kvm, url: x, hosts: [] } }'],
     ['a service without its plugin’s keys', 'services: [{ name: a, type: docker-compose }]'],
   ])('refuses %s, as the check does', async (_title, yaml) => {
     const { errors } = await checked(yaml);

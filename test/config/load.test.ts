@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '#config/load.ts';
+import { DEFAULT_MONITORING } from '#config/monitoring.ts';
 import { plainRules } from '#schedule/rules.ts';
 import { catalog, checked, SOUND, written } from '#test/config/fixture.ts';
 
@@ -33,9 +34,11 @@ describe('defaults', () => {
       },
       redis: null,
       hosts: [os.hostname()],
+      hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
       registries: {},
+      monitoring: DEFAULT_MONITORING,
       services: [],
       pluginDir: path.join(directory, 'plugins.d'),
       warnings: [],
@@ -68,6 +71,9 @@ describe('services', () => {
         name: 'notes',
         type: 'generic',
         host: 'nas',
+        dependsOn: [],
+        guest: null,
+        checks: [],
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },
@@ -79,6 +85,7 @@ describe('services', () => {
           compression: { algorithm: 'zstd', level: 3 },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
+          drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
         },
         update: expect.objectContaining({ policy: 'minor' }),
       },
@@ -107,6 +114,7 @@ describe('services', () => {
         timezone: 'Europe/Berlin',
       },
       timeoutMs: 21_600_000,
+      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     });
   });
 

@@ -47,7 +47,7 @@ describe('what it compiles to', () => {
       ],
       routes: [
         {
-          events: ['*_failed', 'schedule_missed', 'needs_attention'],
+          events: ['*_failed', '*_warning', 'schedule_missed', 'needs_attention', 'service_down', 'service_recovered'],
           services: null,
           channels: ['chat', 'mail'],
           quietHours: null,
@@ -92,8 +92,8 @@ describe('what is wrong', () => {
   const route = (words: string) => `${CHANNELS}  routes:\n    - { ${words} }\n`;
   test.each([
     ['events: [backup_faild], channels: [chat]', 'events[0]', 'unknown event "backup_faild"', 'backup_failed'],
-    ['events: [drill_failed], channels: [chat]', 'events[0]', 'does not occur in this version', undefined],
-    ['events: ["service_*"], channels: [chat]', 'events[0]', 'does not occur in this version', undefined],
+    ['events: [update_available], channels: [chat]', 'events[0]', 'does not occur in this version', undefined],
+    ['events: ["*_available"], channels: [chat]', 'events[0]', 'does not occur in this version', undefined],
     ['events: ["*"], channels: [maill]', 'channels[0]', 'unknown channel "maill" (known: chat, mail)', 'mail'],
     ['events: ["*"], channels: [chat], services: [note]', 'services[0]', 'unknown service "note"', 'notes'],
     ['events: ["*"]', 'channels', 'missing key "channels"', undefined],

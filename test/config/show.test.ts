@@ -31,6 +31,7 @@ describe('config show', () => {
       },
       redis: { url_command: ['printf', '***'] },
       hosts: { nas: {}, 'docker-1': {} },
+      hypervisors: {},
       destinations: {
         web: { type: 'webdav', url: 'x', password_file: '/etc/web' },
         usb: { type: 'local', path: '/mnt/usb', require_mount: false },
@@ -43,6 +44,22 @@ describe('config show', () => {
         destinations: ['usb', 'vault'],
         compression: { algorithm: 'zstd', level: 3 },
         retention: { keep_daily: 7, min_keep: 1 },
+        drill: { schedule: null, max_bytes: '50G', timeout: '1h' },
+      },
+      monitoring: {
+        enabled: true,
+        interval: '60s',
+        timeout: '10s',
+        failure_threshold: 3,
+        success_threshold: 2,
+        reminder_interval: '6h',
+        resources: {
+          disk_used_percent: 90,
+          inodes_used_percent: 90,
+          memory_used_percent: 95,
+          swap_used_percent: null,
+          load_per_core: null,
+        },
       },
       updates: {
         schedule: null,
@@ -64,6 +81,7 @@ describe('config show', () => {
             destinations: ['usb', 'vault'],
             compression: { algorithm: 'zstd', level: 3 },
             retention: { keep_daily: 7, min_keep: 1 },
+            drill: { schedule: null, max_bytes: '50G', timeout: '1h' },
             paths: ['/srv/notes'],
             exclude: [],
             quiesce: { stop: [], timeout: '60s' },

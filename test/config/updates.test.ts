@@ -36,6 +36,8 @@ describe('the policy of a service', () => {
   test.each([
     ['{ policy: latest }', '', 'updates.policy'],
     ['{ min_age: soon }', '', 'updates.min_age'],
+    ['{ rollback: { mode: maybe } }', '', 'updates.rollback.mode'],
+    ['{ rollback: { ask_after: soon } }', '', 'updates.rollback.ask_after'],
     ['{}', 'update: { tags: "(" }', 'services[0].update.tags'],
     ['{}', 'update: { tags: "(?=x)" }', 'services[0].update.tags'],
     ['{}', 'update: { tags: { web: "[" } }', 'services[0].update.tags.web'],

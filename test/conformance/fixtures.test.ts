@@ -24,31 +24,39 @@ test('a hypervisor finds its own snapshot again, goes back to it, and removes it
   await using dir = await tempDir();
   const file = join(dir.path, 'guests.json');
   await writeFile(file, JSON.stringify([{ id: '104', name: 'notes', type: 'vm', state: 'running' }]));
-  const label = { guest: '104', label: 'autopilot-b7k2' };
+  const label = { guest: '104', label: 'autopilot-b7k2', run: 'r1' };
 
   const { outputs, done, of } = await runAll(shelf, { file }, [
     ['inspect', {}],
+    ['resources', {}],
     ['canSnapshot', { guest: '104' }],
     ['snapshot', label],
     ['snapshot', label],
     ['listSnapshots', { guest: '104' }],
     ['ensureState', { guest: '104', state: 'stopped' }],
     ['restoreSnapshot', label],
+    ['findGuest', { guest: '104' }],
     ['listGuests', {}],
     ['deleteSnapshot', label],
     ['deleteSnapshot', label],
+    ['backup', { guest: '104', run: 'r1' }],
+    ['backup', { guest: '104', run: 'r1' }],
+    ['listBackups', {}],
+    ['restoreBackup', { guest: '104', backup: '104-r1' }],
+    ['deleteBackup', { backup: '104-r1', run: 'another' }],
+    ['deleteBackup', { backup: '104-r1', run: 'r1' }],
   ]);
 
   expect(done).toEqual(of);
-  expect(outputs[2]).toEqual(outputs[3]);
-  expect(outputs[4]).toMatchObject({ snapshots: [{ label: 'autopilot-b7k2', complete: true }] });
-  expect(outputs.slice(5)).toEqual([
-    { changed: true },
-    {},
-    { guests: [{ id: '104', name: 'notes', type: 'vm', state: 'running' }] },
-    { removed: true },
-    { removed: false },
-  ]);
+  expect(outputs[3]?.['snapshot']).toEqual(outputs[4]?.['snapshot']);
+  expect(outputs[5]).toMatchObject({ snapshots: [{ label: 'autopilot-b7k2', run: 'r1', complete: true }] });
+  expect(outputs[12]).toEqual(outputs[13]);
+  expect(outputs.slice(6, 8)).toEqual([{ changed: true, forced: false }, { summary: 'back at autopilot-b7k2' }]);
+  expect(outputs[8]).toMatchObject({ guest: { id: '104', state: 'running', node: null, lock: null } });
+  expect(outputs[9]).toMatchObject({ guests: [{ id: '104', name: 'notes', type: 'vm', state: 'running' }] });
+  expect(outputs.slice(10, 12)).toEqual([{ removed: true }, { removed: false }]);
+  expect(outputs[14]).toMatchObject({ backups: [{ id: '104-r1', run: 'r1' }] });
+  expect(outputs.slice(-2)).toEqual([{ removed: false }, { removed: true }]);
 });
 
 test('a notification that is sent twice is there once', async () => {
@@ -99,6 +107,9 @@ test('a service is down between quiesce and resume, and up after it; an update a
     ['resume', {}],
     ['resume', {}],
     ['validate', {}],
+    ['trial', { trial: 'trial-one', root: dir.path, trees: [], release, timeoutMs: 1_000, stableForMs: 0 }],
+    ['endTrial', { trial: 'trial-one' }],
+    ['endTrial', { trial: 'trial-one' }],
     ...updateOf(release),
   ]);
 
@@ -107,4 +118,5 @@ test('a service is down between quiesce and resume, and up after it; an update a
   expect(outputs[0]).toEqual({ sources: [{ path: dir.path, exclude: ['stopped'] }], warnings: [] });
   expect(outputs[2]).toMatchObject({ state: 'down' });
   expect(outputs[5]).toMatchObject({ healthy: true });
+  expect(await readdir(dir.path)).not.toContain('trial-one');
 });

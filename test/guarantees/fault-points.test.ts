@@ -46,7 +46,7 @@ async function drill(): Promise<{ detail: RunDetail; problems: string[] }> {
   if (service === undefined) throw new Error('more tests than services');
   const id = newId();
   const run = derivedId('request', id, service.name);
-  const request = { id, workflow: 'drill', services: [service.name], all: false, input: { fail: 'last' } };
+  const request = { id, workflow: 'exercise', services: [service.name], all: false, input: { fail: 'last' } };
   await eventually('the run is accepted', async () => {
     try {
       await using controller = await lab.connect();

@@ -34,7 +34,7 @@ async function drill(input: JsonObject = {}): Promise<{ run: string; service: La
   if (service === undefined) throw new Error('more tests than services');
   const id = newId();
   await using controller = await lab.connect();
-  await controller.enqueue({ id, workflow: 'drill', services: [service.name], all: false, input });
+  await controller.enqueue({ id, workflow: 'exercise', services: [service.name], all: false, input });
   return { run: derivedId('request', id, service.name), service };
 }
 

@@ -9,7 +9,15 @@ export interface Room {
   node: 'any' | readonly string[];
 }
 
-const engineLevel = ['src/engine', 'src/config', 'src/archive', 'src/schedule', 'src/host', 'src/notify'];
+const engineLevel = [
+  'src/engine',
+  'src/config',
+  'src/archive',
+  'src/schedule',
+  'src/monitor',
+  'src/host',
+  'src/notify',
+];
 const belowApi = ['src/kernel', 'src/sdk', ...engineLevel, 'src/store', 'src/queue'];
 const belowApp = [...belowApi, 'src/api'];
 
@@ -23,9 +31,19 @@ export const rooms: Record<string, Room> = {
   'src/config': { imports: ['src/kernel', 'src/sdk', 'src/schedule'], packages: ['zod', 'yaml'], node: 'any' },
   'src/archive': { imports: ['src/kernel', 'src/sdk'], packages: ['zod', 'picomatch'], node: 'any' },
   'src/schedule': { imports: ['src/kernel', 'src/sdk'], packages: ['zod', 'croner'], node: 'any' },
-  'src/host': { imports: ['src/kernel', 'src/sdk', 'src/archive'], packages: ['zod', 'execa', 'pino'], node: 'any' },
+  // What is up and what is down follows from answers and instants alone, so that a test plays a year of them.
+  'src/monitor': { imports: ['src/kernel', 'src/sdk'], packages: ['zod'], node: [] },
+  'src/host': {
+    imports: ['src/kernel', 'src/sdk', 'src/archive', 'src/monitor'],
+    packages: ['zod', 'execa', 'pino'],
+    node: 'any',
+  },
   // Who is told of what, and when: decided without a clock of its own, so that a night passes in a test at once.
-  'src/notify': { imports: ['src/kernel', 'src/sdk', 'src/engine', 'src/schedule'], packages: [], node: [] },
+  'src/notify': {
+    imports: ['src/kernel', 'src/sdk', 'src/engine', 'src/schedule', 'src/monitor'],
+    packages: [],
+    node: [],
+  },
   'src/store': { imports: ['src/kernel', 'src/sdk', ...engineLevel], packages: ['zod'], node: 'any' },
   'src/queue': {
     imports: ['src/kernel', 'src/sdk', ...engineLevel],

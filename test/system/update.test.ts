@@ -10,7 +10,7 @@ import { root } from '#test/support/sources.ts';
 const APP = join(root, 'test', 'fixtures', 'app.sh');
 
 /** Each test has a service of its own, so that all of them can share one homelab. */
-const SERVICES = 12;
+const SERVICES = 14;
 
 const servicesOf = (n: number) => `
   - &app${n}
@@ -27,7 +27,9 @@ const servicesOf = (n: number) => `
       version: [sh, ${APP}, DIR/app${n}, version]
       revert: [sh, ${APP}, DIR/app${n}, rollback]
   - { <<: *app${n}, name: unprotected${n}, backup: { <<: *backup${n}, destinations: [usb, away] } }
-  - { <<: *app${n}, name: asked${n}, update: { <<: *update${n}, rollback: { mode: ask } } }`;
+  - { <<: *app${n}, name: asked${n}, update: { <<: *update${n}, rollback: { mode: ask } } }
+  - { <<: *app${n}, name: late${n}, update: { <<: *update${n}, rollback: { ask_after: 1ms } } }
+  - { <<: *app${n}, name: left${n}, update: { <<: *update${n}, rollback: { mode: never } } }`;
 
 const CONFIG = `version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
@@ -158,16 +160,42 @@ test('a rollback that does not work is never reported as done: a person is calle
   await rm(join(lab.dir, 'state', 'backups', 'staging'), { recursive: true });
 });
 
-test('where a person is to be asked, an update that fails its gate is left as it is, and a person is called', async () => {
+test.each([
+  ['a person is to be asked first', 'asked', 'rollback.mode is ask'],
+  ['more was written since than may be lost unasked', 'late', 'more than rollback.ask_after, 0s'],
+])(
+  'where %s, an update that fails its gate is left as it is, and a person is called with the command',
+  async (_, kind, why) => {
+    const service = app.replace('app', kind);
+    await offer('2-bad');
+
+    const update = await run('update', [], service);
+
+    expect(update.status).toBe('needs_attention');
+    expect(update.reason).toMatch(
+      new RegExp(`"ask a person first": what was written in the \\d+s since .* \\(${why}\\)$`),
+    );
+    expect(update.next).toContain(`enqueue rollback ${service} --input to=${update.restorePoint}  , and`);
+    expect(undone(update)).toEqual(['weigh']);
+    expect([await inApp('program'), await inApp('state')]).toEqual(['2-bad', 'up']);
+    expect(await run('rollback', [`to=${update.restorePoint}`], service)).toMatchObject({ status: 'succeeded' });
+    expect([await inApp('program'), await inApp('data/note')]).toEqual(['1', 'precious']);
+    await rm(join(lab.dir, 'state', 'backups', 'staging'), { recursive: true });
+    // Nor does it come again by itself.
+    expect(await run('update', [], service)).toMatchObject({ status: 'skipped' });
+  },
+);
+
+test('where nothing is ever to be put back, a version that fails its gate stays, and a person is called', async () => {
   await offer('2-bad');
 
-  const update = await run('update', [], app.replace('app', 'asked'));
+  const update = await run('update', [], app.replace('app', 'left'));
 
-  expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining('enqueue rollback asked') });
+  expect(update).toMatchObject({ status: 'needs_attention', next: expect.stringContaining('enqueue rollback left') });
+  expect(update.reason).toContain('step "gate"');
   expect(undone(update)).toEqual([]);
   expect(await inApp('program')).toBe('2-bad');
-  expect(await run('rollback', [], app.replace('app', 'asked'))).toMatchObject({ status: 'succeeded' });
-  expect([await inApp('program'), await inApp('data/note')]).toEqual(['1', 'precious']);
+  await rm(join(lab.dir, 'state', 'backups', 'staging'), { recursive: true });
 });
 
 test('a rollback by hand brings program and data of a restore point back, and can itself be taken back', async () => {

@@ -91,11 +91,16 @@ function keepName({ name }: ComposeTools): string {
   return `homelab-autopilot/${plain}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;
 }
 
-/** Gives an image of a release back the name that the compose file calls it by, fetched again if it was removed. */
+/** Has an image of a release on this host, fetched again if it was removed; no tag moves. */
+export async function bringImage(tools: ComposeTools, image: RunningImage): Promise<void> {
+  if (image.imageId !== null && !(await isHere(tools, image.imageId))) await fetchAgain(tools, image);
+}
+
+/** Gives an image of a release back the name that the compose file calls it by. */
 export async function nameAgain(tools: ComposeTools, image: RunningImage): Promise<void> {
   const { imageId, reference } = image;
   if (imageId === null) return;
-  if (!(await isHere(tools, imageId))) await fetchAgain(tools, image);
+  await bringImage(tools, image);
   if (!reference.includes('@')) await docker(tools, ['tag', imageId, reference]);
 }
 

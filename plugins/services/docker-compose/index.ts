@@ -8,6 +8,7 @@ import { fetch, hold, letGo } from './images.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
 import { release } from './release.ts';
 import { quiesce, resume, wantedServices } from './rest.ts';
+import { endTrial, trial } from './trial.ts';
 import { revert, standby, update } from './update.ts';
 import { judge, watchProject } from './verdict.ts';
 import { imagesOf } from './versions.ts';
@@ -54,6 +55,8 @@ export const plugin = service.define({
     update,
     standby,
     revert,
+    trial,
+    endTrial,
     versions: async (tools) => ({ images: await imagesOf(tools, await requireProject(tools)) }),
 
     async validate(tools, timing) {

@@ -1,7 +1,7 @@
 /** Whether a project works: its containers by what the engine says of them, and the user's probes. */
 import { errorText } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
-import { type ProbeResult, type ProbeTiming, runProbe, type Verdict } from '#sdk/probes.ts';
+import { type Probe, type ProbeResult, type ProbeTiming, runProbe, type Verdict } from '#sdk/probes.ts';
 import type { ComposeTools } from './config.ts';
 import type { Container } from './project.ts';
 
@@ -12,12 +12,17 @@ const LONGEST_PAUSE_MS = 2_000;
 export type Look = () => Promise<Container[]>;
 
 /** Asks until all is good and stays so, or until it is too late. A container that was restarted did not stay good. */
-export async function watchProject(tools: ComposeTools, look: Look, timing: ProbeTiming): Promise<Verdict> {
+export async function watchProject(
+  tools: ComposeTools,
+  look: Look,
+  timing: ProbeTiming & { probes?: readonly Probe[] },
+): Promise<Verdict> {
+  const { probes = tools.config.validate } = timing;
   const began = performance.now();
   let good: { since: number; starts: string } | undefined;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     const asked = performance.now();
-    const { results, starts } = await askAll(tools, look);
+    const { results, starts } = await askAll(tools, look, probes);
     tools.signal.throwIfAborted();
     if (!results.every(({ ok }) => ok)) good = undefined;
     else if (good?.starts !== starts) good = { since: asked, starts };
@@ -33,12 +38,16 @@ export async function watchProject(tools: ComposeTools, look: Look, timing: Prob
 
 const unsteady: ProbeResult = { probe: 'containers', ok: false, detail: 'restarted again and again', durationMs: 0 };
 
-async function askAll(tools: ComposeTools, look: Look): Promise<{ results: ProbeResult[]; starts: string }> {
-  const [seen, probes] = await Promise.all([
+async function askAll(
+  tools: ComposeTools,
+  look: Look,
+  probes: readonly Probe[],
+): Promise<{ results: ProbeResult[]; starts: string }> {
+  const [seen, asked] = await Promise.all([
     lookAt(look),
-    Promise.all(tools.config.validate.map(async (probe) => runProbe(tools, probe))),
+    Promise.all(probes.map(async (probe) => runProbe(tools, probe))),
   ]);
-  return { results: [...seen.results, ...probes], starts: seen.starts };
+  return { results: [...seen.results, ...asked], starts: seen.starts };
 }
 
 async function lookAt(look: Look): Promise<{ results: ProbeResult[]; starts: string }> {

@@ -29,7 +29,7 @@ export function sourcesOf({ config: { backup } }: GenericTools): Source[] {
 
 export async function dump(
   tools: GenericTools,
-  { directory, level = 3 }: InputOf<Actions['dump']>,
+  { directory, level }: InputOf<Actions['dump']>,
 ): Promise<OutputOf<Actions['dump']>> {
   const dumps = await dumpAll(tools, configured(tools), { directory, level, atRest: () => false });
   return { dumps, summary: toldDumps(dumps), warnings: [] };

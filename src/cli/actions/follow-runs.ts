@@ -25,7 +25,10 @@ export async function followRuns(context: Context, following: Following): Promis
     return EXIT.interrupted;
   }
   if (following.json) printJson(context, { runs: ended });
-  const good = ended.every(({ status }) => status === 'succeeded' || status === 'skipped');
+  // One that was never begun, because what its service depends on did not go well, had something to do.
+  const good = ended.every(
+    ({ status, startedAt }) => status === 'succeeded' || (status === 'skipped' && startedAt !== null),
+  );
   return good ? EXIT.done : EXIT.failed;
 }
 

@@ -5,7 +5,7 @@ import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import { type ServiceRow, servicesTable } from '#cli/render/services.ts';
 import { type Call, flag } from '#cli/spec.ts';
-import type { RestorePointView } from '#engine/requests.ts';
+import type { DrillView, RestorePointView } from '#engine/requests.ts';
 import { errorText } from '#kernel/errors.ts';
 
 export async function listServices(context: Context, call: Call): Promise<ExitStatus> {
@@ -14,17 +14,24 @@ export async function listServices(context: Context, call: Call): Promise<ExitSt
     restorePoints(context, settings),
     Promise.all(settings.config.services.map(({ name }) => context.rooms.serviceState(settings, name))),
   ]);
+  const drills = await lastDrills(context, settings);
+  using health = await context.rooms.openHealth(settings, context.now());
   const rows = settings.config.services.map((service, i): ServiceRow => {
+    const known = health?.service(service.name) ?? null;
     const newest = points.find((point) => point.service === service.name);
     const { state, version, detail } = states[i] ?? { state: 'unknown', version: null, detail: '' };
     return {
       name: service.name,
       type: service.type,
       host: service.host,
-      state,
+      // The plugin tells whether it runs; the checks, whether it works.
+      state: known?.state ?? state,
+      watched: known !== null,
       version,
-      detail,
+      detail: known?.detail ?? detail,
+      uptime: known?.uptime ?? null,
       lastBackup: newest === undefined ? null : summary(newest),
+      lastDrill: drills.find((drill) => drill.service === service.name) ?? null,
     };
   });
   if (flag(call, 'json')) printJson(context, { services: rows });
@@ -46,6 +53,17 @@ async function restorePoints(context: Context, settings: Settings): Promise<Rest
     return restorePoints;
   } catch (error) {
     context.terminal.tell(`backups cannot be listed: ${errorText(error)}`);
+    return [];
+  }
+}
+
+/** What was proven is in the state file of the controller's machine. */
+async function lastDrills(context: Context, settings: Settings): Promise<DrillView[]> {
+  try {
+    using history = await context.rooms.openHistory(settings);
+    return history?.lastDrills() ?? [];
+  } catch (error) {
+    context.terminal.tell(`what drills have proven cannot be read: ${errorText(error)}`);
     return [];
   }
 }

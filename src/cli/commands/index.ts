@@ -10,7 +10,7 @@ import { planCommand } from '#cli/commands/plan.ts';
 import { pluginsCommand } from '#cli/commands/plugins.ts';
 import { runsCommand } from '#cli/commands/runs.ts';
 import { schedulesCommand } from '#cli/commands/schedules.ts';
-import { servicesCommand } from '#cli/commands/services.ts';
+import { checkCommand, servicesCommand, statusCommand } from '#cli/commands/services.ts';
 import { upCommand, workerCommand } from '#cli/commands/up.ts';
 import { updatesCommand } from '#cli/commands/updates.ts';
 import type { CommandSpec } from '#cli/spec.ts';
@@ -23,7 +23,9 @@ export const commands: readonly CommandSpec[] = [
   runsCommand,
   backupsCommand,
   schedulesCommand,
+  statusCommand,
   servicesCommand,
+  checkCommand,
   updatesCommand,
   notifyCommand,
   configCommand,

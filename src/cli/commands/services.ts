@@ -1,15 +1,62 @@
-/** `services`: the state of things at a glance. */
+/** `services`, `status`, `check`: the state of things at a glance. */
 import type { CommandSpec } from '#cli/spec.ts';
 
-export const servicesCommand: CommandSpec = {
-  name: 'services',
-  summary: 'services: state, version, last backup',
+const listCommand: CommandSpec = {
+  name: 'list',
+  summary: 'list the services: state, version, last backup, uptime',
   details:
-    'Lists the services with their state, version and last backup. State and version are asked on this host; a service of another host is shown as unknown here.',
+    'Lists the services. The state is what monitoring knows; of a service that nothing is checked of, its own plugin is asked on this host. The version is asked on this host too.',
   json: true,
   examples: [
     { line: 'homelab-autopilot services', text: 'all services' },
     { line: 'homelab-autopilot services --json', text: 'for scripts' },
   ],
   run: async (context, call) => (await import('#cli/actions/services.ts')).listServices(context, call),
+};
+
+const showCommand: CommandSpec = {
+  name: 'show',
+  summary: 'show one service: its checks, uptime, incidents, backups and runs',
+  arguments: [{ name: '<name>', text: 'name of the service' }],
+  json: true,
+  examples: [{ line: 'homelab-autopilot services show paperless', text: 'all that is known of it' }],
+  run: async (context, call) => (await import('#cli/actions/show-service.ts')).showService(context, call),
+};
+
+export const servicesCommand: CommandSpec = {
+  name: 'services',
+  summary: 'services: state, version, last backup, uptime',
+  examples: [
+    { line: 'homelab-autopilot services', text: 'all services' },
+    { line: 'homelab-autopilot services show paperless', text: 'one of them' },
+  ],
+  children: [listCommand, showCommand],
+  whenBare: 'list',
+};
+
+export const statusCommand: CommandSpec = {
+  name: 'status',
+  summary: 'one page: what is down, what runs now, last night, what is next',
+  details:
+    'Shows on one page what is down, what runs now, what ended in the last 24 hours, and what is due next. Read from the state file of this machine; needs neither Redis nor the controller.',
+  json: true,
+  examples: [
+    { line: 'homelab-autopilot status', text: 'with the first coffee' },
+    { line: 'homelab-autopilot status --json', text: 'for scripts' },
+  ],
+  run: async (context, call) => (await import('#cli/actions/status.ts')).showStatus(context, call),
+};
+
+export const checkCommand: CommandSpec = {
+  name: 'check',
+  summary: 'ask the checks of services now; exit status 1 when one is bad',
+  details:
+    'Has the worker of each host ask the checks of its services now, and prints what they answered. It does not count for monitoring. Exit status 1 when a check is bad or could not be asked.',
+  arguments: [{ name: '[service...]', text: 'names of services (default: all)' }],
+  json: true,
+  examples: [
+    { line: 'homelab-autopilot check', text: 'everything' },
+    { line: 'homelab-autopilot check paperless --json', text: 'one service, for scripts' },
+  ],
+  run: async (context, call) => (await import('#cli/actions/check.ts')).checkServices(context, call),
 };

@@ -7,6 +7,7 @@ import { clockFinding } from '#cli/doctor/clock.ts';
 import { destinationFindings } from '#cli/doctor/destinations.ts';
 import { broken, ok, warning } from '#cli/doctor/finding.ts';
 import { folderFinding, privacyFinding } from '#cli/doctor/folders.ts';
+import { hypervisorFindings } from '#cli/doctor/hypervisors.ts';
 import { redisFindings } from '#cli/doctor/redis.ts';
 import { toolFindings } from '#cli/doctor/tools.ts';
 import type { Finding } from '#cli/ports.ts';
@@ -29,6 +30,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
   const parts = await Promise.all([
     folders(settings),
     redisFindings(settings),
+    hypervisorFindings(settings, options.signal),
     destinationFindings(settings, options.signal),
     channelFindings(settings, options.signal),
   ]);

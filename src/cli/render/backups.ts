@@ -1,6 +1,6 @@
 /** Restore points as a table, one of them in full, and what was found or done with it. */
 import type { BackupDetail, CopyCheck, PruneDecision, RestoreReport, SetFile } from '#app/backup-types.ts';
-import { formatBytes, formatCount } from '#archive/format.ts';
+import { formatBytes, formatCount, formatSpan } from '#archive/format.ts';
 import { shortIds } from '#cli/render/ids.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
@@ -22,7 +22,7 @@ export function backupsTable(points: readonly RestorePointView[], { moment, styl
     point.service,
     when(point.createdAt, moment),
     formatBytes(point.sizeBytes),
-    noteOf(point),
+    noteOf(point, moment),
     point.copies.map((copy) => copyText(copy, style)).join(', ') || style('bad', 'no copy'),
   ]);
   const columns = [
@@ -36,8 +36,12 @@ export function backupsTable(points: readonly RestorePointView[], { moment, styl
   return table(columns, rows);
 }
 
-function noteOf({ pinned, purpose }: RestorePointView): string {
-  const notes = [...(purpose === 'before-rollback' ? ['before rollback'] : []), ...(pinned ? ['pinned'] : [])];
+function noteOf({ pinned, purpose, lastDrill }: RestorePointView, moment: Moment): string {
+  const notes = [
+    ...(purpose === 'before-rollback' ? ['before rollback'] : []),
+    ...(pinned ? ['pinned'] : []),
+    ...(lastDrill === null ? [] : [`proven ${when(lastDrill.provenAt, moment)}`]),
+  ];
   return notes.join(', ');
 }
 
@@ -64,6 +68,7 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
     ['holds', `${formatCount(detail.files, 'file')}, ${formatBytes(detail.contentBytes)}`],
     ['size', formatBytes(detail.sizeBytes)],
     ['kept', keptText(detail)],
+    ['proven', provenText(detail, moment.zone)],
     ...detail.sources.map((source, i) => [i === 0 ? 'from' : '', printable(source)]),
     ...releaseFacts(detail.release),
   ];
@@ -82,6 +87,14 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
 function keptText({ pinned, purpose }: BackupDetail): string {
   if (pinned) return 'until it is unpinned';
   return purpose === 'backup' ? 'by the retention rules' : 'for 7 days: a rollback replaced it';
+}
+
+function provenText({ lastDrill }: BackupDetail, zone: string): string {
+  if (lastDrill === null) return 'never: no drill has restored it';
+  const { provenAt, destination, recoveryMs, dataAgeMs, started } = lastDrill;
+  const how = started ? 'restored from' : 'files restored from';
+  const times = `in ${formatSpan(recoveryMs)}, its data ${formatSpan(dataAgeMs)} old`;
+  return `${fullTime(provenAt, zone)}, ${how} ${destination} ${times}`;
 }
 
 /** What a rollback to it brings back besides its files. */

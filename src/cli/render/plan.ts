@@ -60,7 +60,7 @@ function changeText(root: PlanNode, key: string): string[] {
   const change = changes(root).find(({ body }) => planSteps(body)[0]?.key === key);
   if (change === undefined) return [];
   if (change.undo.length === 0) return ['from here on a failure calls a person: nothing is put back by itself'];
-  return [`from here on a failure is put back: ${change.undo.map(({ title }) => printable(title)).join(' → ')}`];
+  return [`from here on a failure leads to: ${change.undo.map(({ title }) => printable(title)).join(' → ')}`];
 }
 
 type Change = Extract<PlanNode, { type: 'reversible' }>;

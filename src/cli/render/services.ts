@@ -1,15 +1,21 @@
 /** Services as a table. An empty column is never shown as good. */
+import type { Uptimes } from '#cli/ports.ts';
+import { percent } from '#cli/render/health.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
 import { type Moment, when, zoneName } from '#cli/render/times.ts';
+import type { DrillView } from '#engine/requests.ts';
 
 export interface ServiceRow {
   name: string;
   type: string;
   host: string;
   state: 'up' | 'down' | 'unknown';
+  /** Whether anything is checked of it. */
+  watched: boolean;
   version: string | null;
   detail: string;
+  uptime: Uptimes | null;
   lastBackup: {
     id: string;
     createdAt: string;
@@ -17,6 +23,8 @@ export interface ServiceRow {
     copies: number;
     verifiedCopies: number;
   } | null;
+  /** The last time that a restore was tried and worked. */
+  lastDrill: DrillView | null;
 }
 
 const TINT = { up: 'good', down: 'bad', unknown: 'quiet' } as const;
@@ -26,7 +34,17 @@ export function servicesTable(
   { moment, style }: { moment: Moment; style: Style },
 ): string[] {
   if (rows.length === 0) return ['No services. Add them under  services:  in the configuration.'];
-  const titles = ['SERVICE', 'STATE', 'VERSION', 'HOST', `LAST BACKUP (${zoneName(moment)})`, 'COPIES', ''];
+  const titles = [
+    'SERVICE',
+    'STATE',
+    'VERSION',
+    'HOST',
+    `LAST BACKUP (${zoneName(moment)})`,
+    'COPIES',
+    'PROVEN',
+    'UPTIME 30D',
+    '',
+  ];
   return table(
     titles.map((title) => ({ title })),
     rows.map((row) => [
@@ -38,7 +56,9 @@ export function servicesTable(
         ? style('warn', 'never')
         : `${when(row.lastBackup.createdAt, moment)} ${mark(row.lastBackup)}`,
       row.lastBackup === null ? '–' : `${row.lastBackup.verifiedCopies} of ${row.lastBackup.copies} verified`,
-      row.state === 'up' ? '' : printable(row.detail),
+      row.lastDrill === null ? style('warn', 'never') : when(row.lastDrill.provenAt, moment),
+      percent(row.uptime?.['30d'] ?? null),
+      printable(row.state === 'up' && !row.watched ? '' : row.detail),
     ]),
   );
 }

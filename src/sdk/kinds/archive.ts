@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { action, kind } from '#sdk/contract.ts';
 import { Dump } from '#sdk/databases/dump.ts';
 import { SET_ID, SetPurpose, VerifiedHow } from '#sdk/kinds/destination.ts';
-import { Release, Source } from '#sdk/kinds/service.ts';
+import { Release, Source, UnpackedTree } from '#sdk/kinds/service.ts';
 import { Retention } from '#sdk/retention.ts';
 
 const Warnings = z.array(z.string()).describe('What a person should know: vanished or changed files');
@@ -107,6 +107,17 @@ export const archive = kind('archive', 'Backup sets', {
     }),
     output: z.object({ summary: z.string() }),
   }),
+  weigh: action('read', 'Tells which writes a rollback would lose, and stops it where a person is to be asked', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      capturedAt: z.iso.datetime().describe('From when the data of the set is'),
+      askAfterMs: z.number().nonnegative().nullable().describe('Older data is not put back unasked; null: none is'),
+      config: z.boolean().describe('Whether configuration files would be put back'),
+      data: z.boolean().describe('Whether data would be put back'),
+    }),
+    output: z.object({ summary: z.string() }),
+  }),
   restore: action('idempotent', 'Puts the data of a set back in its place, whole or not at all', {
     input: z.object({
       set: SET_ID,
@@ -145,6 +156,53 @@ export const archive = kind('archive', 'Backup sets', {
       }),
     },
   ),
+  unpack: action('idempotent', 'Restores a set of one destination into a place of its own, apart from what lives', {
+    input: z.object({
+      service: z.string(),
+      destination: z.string(),
+      set: SET_ID.optional().describe('Left out: the newest backup that the destination has'),
+      place: SET_ID.describe('Names the place; `discard` of the same name removes it'),
+      maxBytes: z.number().int().positive().describe('A set that holds more is refused before anything is unpacked'),
+    }),
+    output: z.object({
+      ...Counts,
+      set: SET_ID,
+      createdAt: z.iso.datetime(),
+      root: z.string().describe('The directory below which the whole paths lie'),
+      trees: z.array(UnpackedTree),
+      release: Release.nullable(),
+      tookMs: z.number().int().nonnegative().describe('From the first byte asked of the destination'),
+      summary: z.string(),
+    }),
+  }),
+  compare: action('read', 'Compares what was unpacked with the index of its set, and with files that live unchanged', {
+    input: z.object({ service: z.string(), place: SET_ID }),
+    output: z.object({
+      entries: z.number().int().nonnegative(),
+      live: z.number().int().nonnegative().describe('Living files that have not changed since and were compared'),
+      summary: z.string(),
+    }),
+  }),
+  attest: action('read', 'Says what a drill has proven, when everything before it has', {
+    input: z.object({
+      service: z.string(),
+      set: SET_ID,
+      destination: z.string(),
+      createdAt: z.iso.datetime(),
+      unpackMs: z.number().int().nonnegative(),
+      startMs: z.number().int().nonnegative().nullable().describe('Null: files alone were restored, nothing started'),
+    }),
+    output: z.object({
+      service: z.string(),
+      set: SET_ID,
+      destination: z.string(),
+      provenAt: z.iso.datetime(),
+      recoveryMs: z.number().int().nonnegative().describe('Until all was back, and worked where it was started'),
+      dataAgeMs: z.number().int().nonnegative().describe('How old the data was that came back'),
+      started: z.boolean(),
+      summary: z.string(),
+    }),
+  }),
   discard: action('idempotent', 'Removes what the run left in the staging directory', {
     input: z.object({ set: SET_ID, service: z.string() }),
     output: z.object({}),

@@ -11,6 +11,16 @@ export const Source = z.object({
 });
 export type Source = z.output<typeof Source>;
 
+/** A source of a set that was unpacked somewhere else than where it came from. */
+export const UnpackedTree = z.object({
+  path: z.string().startsWith('/').describe('As configured'),
+  realPath: z.string().startsWith('/').describe('With symlinks resolved: it lies there, seen from the root'),
+});
+export type UnpackedTree = z.output<typeof UnpackedTree>;
+
+/** Names a copy of the service that runs beside it for a while. */
+export const TrialName = z.string().regex(/^[a-z][a-z0-9-]{3,80}$/, 'not the name of a trial');
+
 /** One image that the service runs now. */
 export const RunningImage = z.object({
   name: z.string().min(1).describe('The part of the service that runs it, such as a Compose service'),
@@ -151,5 +161,29 @@ export const service = kind('service', 'A program with data worth keeping', {
       image: z.boolean().default(true).describe('Put the images back too, and not only start what is there'),
     }),
     output: z.object({ summary: z.string(), version: z.string().nullable() }),
+  }),
+  trial: optionalAction(
+    'idempotent',
+    'Starts a copy of the service from unpacked files, shut off, and looks if it works',
+    {
+      input: z.object({
+        trial: TrialName,
+        root: z.string().startsWith('/').describe('The directory below which the whole paths lie'),
+        trees: z.array(UnpackedTree),
+        release: Release.nullable().describe('What ran when the files were captured'),
+        timeoutMs: z.number().int().positive(),
+        stableForMs: z.number().int().nonnegative(),
+      }),
+      output: z.object({
+        healthy: z.boolean(),
+        startMs: z.number().int().nonnegative().describe('Until it worked'),
+        summary: z.string(),
+        warnings: z.array(z.string()).default([]),
+      }),
+    },
+  ),
+  endTrial: optionalAction('idempotent', 'Removes all that a trial has made, however far it had come', {
+    input: z.object({ trial: TrialName }),
+    output: Done,
   }),
 });

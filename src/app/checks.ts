@@ -1,0 +1,60 @@
+/** From the configuration to the checks of each host. */
+import type { Config, ServiceConfig } from '#config/types.ts';
+import { parseDuration } from '#kernel/duration.ts';
+import { derivedId, shortId } from '#kernel/ids.ts';
+import { canonicalJson } from '#kernel/json.ts';
+import type { Check } from '#monitor/check.ts';
+import { RESOURCES, subjectId, wordOf } from '#monitor/check.ts';
+
+/** Of a probe that says nothing of it. */
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+export function checksOfConfig(config: Config): Check[] {
+  if (!config.monitoring.enabled) return [];
+  const ofServices = config.services.flatMap(checksOfService);
+  // A host is watched for what runs on it: one that nothing is asked of may well be asleep.
+  const hosts = [...new Set(ofServices.map(({ host }) => host))];
+  return [...ofServices, ...hosts.flatMap((host) => checksOfHost(host, config))];
+}
+
+export function checksOfService({ name, host, checks }: ServiceConfig): Check[] {
+  const all = checks.map(({ probe, external, intervalMs, failureThreshold, successThreshold }): Check => {
+    const { timeout, ...question } = probe;
+    return {
+      id: `${name}/${wordOf({ kind: 'probe', probe })}-${shortId(derivedId('probe', canonicalJson(question)))}`,
+      subject: subjectId(external ? 'external' : 'service', name),
+      host,
+      ask: { kind: 'probe', probe },
+      intervalMs,
+      timeoutMs: (typeof timeout === 'string' ? parseDuration(timeout) : undefined) ?? DEFAULT_TIMEOUT_MS,
+      failureThreshold,
+      successThreshold,
+    };
+  });
+  return [...new Map(all.map((check) => [check.id, check])).values()];
+}
+
+function checksOfHost(host: string, { monitoring }: Config): Check[] {
+  return RESOURCES.flatMap((resource): Check[] => {
+    const limit = monitoring.resources[resource];
+    if (limit === null) return [];
+    const name = `${host}/${resource}`;
+    return [
+      {
+        id: `host ${name}`,
+        subject: subjectId('resource', name),
+        host,
+        ask: { kind: 'resource', resource, limit },
+        intervalMs: monitoring.intervalMs,
+        timeoutMs: monitoring.timeoutMs,
+        failureThreshold: monitoring.failureThreshold,
+        successThreshold: monitoring.successThreshold,
+      },
+    ];
+  });
+}
+
+/** Every host of the configuration, with nothing for those that check nothing. */
+export function byHost(checks: readonly Check[], hosts: readonly string[]): Map<string, Check[]> {
+  return new Map(hosts.map((host) => [host, checks.filter((check) => check.host === host)]));
+}

@@ -1,0 +1,97 @@
+/** An incident as a message: what is down, since when, what else is hit, what we were doing. */
+import { formatDuration } from '#kernel/duration.ts';
+import { derivedId, shortId } from '#kernel/ids.ts';
+import type { SubjectKind } from '#monitor/check.ts';
+import { subjectOf } from '#monitor/check.ts';
+import type { Told } from '#monitor/world.ts';
+import { localTime } from '#notify/local-time.ts';
+import type { Origin } from '#notify/run-message.ts';
+import type { Message } from '#sdk/kinds/notification.ts';
+
+export interface IncidentScene {
+  origin: Origin;
+  host: string;
+  /** Subjects that are down because of this one. */
+  hit: readonly string[];
+  at: Date;
+}
+
+export function incidentMessage({ what, incident }: Told, { origin, host, hit, at }: IncidentScene): Message {
+  const { id, subject, startedAt, reminders, run } = incident;
+  const event = eventOf(subject, what);
+  const lastedMs = Math.max(0, (incident.endedAt ?? at.getTime()) - startedAt);
+  const lasted = formatDuration(Math.round(lastedMs / 1_000) * 1_000);
+  const since = localTime(new Date(startedAt).toISOString(), origin.timezone);
+  const lines =
+    what === 'up'
+      ? [`It was down for ${lasted}, since ${since}.`, `What was wrong: ${incident.cause}`]
+      : [`Since ${since}${what === 'still' ? ` (${lasted})` : ''}.`, incident.cause];
+  return {
+    id: derivedId('message', id, what, String(reminders)),
+    event,
+    severity: what === 'up' ? 'info' : SEVERITY[subjectOf(subject).kind],
+    title: `${nameOf(subject)} ${wordsOf(subject, what)}`,
+    text: [
+      ...lines,
+      ...(hit.length === 0 || what === 'up' ? [] : [`Down because of it: ${hit.map(nameOf).join(', ')}.`]),
+      ...(run === null
+        ? []
+        : [`Our run ${shortId(run)} had it at that time: see  homelab-autopilot runs show ${shortId(run)}`]),
+      ...(what === 'up' ? [] : [nextOf(subject)]),
+      '',
+      `${origin.homelab} · ${host} · ${localTime(at.toISOString(), origin.timezone)}`,
+    ].join('\n'),
+    service: serviceOf(subject),
+    host,
+    at: at.toISOString(),
+  };
+}
+
+const SEVERITY: Record<SubjectKind, Message['severity']> = {
+  service: 'error',
+  external: 'error',
+  host: 'error',
+  resource: 'warning',
+};
+
+function eventOf(subject: string, what: Told['what']): string {
+  if (what === 'up') return 'service_recovered';
+  const { kind, name } = subjectOf(subject);
+  if (kind === 'external') return 'external_access_failed';
+  if (kind !== 'resource') return 'service_down';
+  return /^[^/]+\/(?:disk|inodes)\b/.test(name) ? 'disk_space_warning' : 'resource_warning';
+}
+
+/** By which routes and the cooldown know it; a host or a file system is no service, and so has a name that none can have. */
+export function serviceOf(subject: string): string {
+  const { kind, name } = subjectOf(subject);
+  return kind === 'service' || kind === 'external' ? name : subject;
+}
+
+/** `nas/disk /mnt/usb` → `nas: disk /mnt/usb`. */
+function nameOf(subject: string): string {
+  const { kind, name } = subjectOf(subject);
+  if (kind === 'host') return `host ${name}`;
+  return kind === 'resource' ? name.replace('/', ': ') : name;
+}
+
+function wordsOf(subject: string, what: Told['what']): string {
+  const { kind } = subjectOf(subject);
+  const [down, up] = WORDS[kind];
+  if (what === 'up') return up;
+  return what === 'still' ? `still ${down}` : down;
+}
+
+const WORDS: Record<SubjectKind, [down: string, up: string]> = {
+  service: ['is down', 'is up again'],
+  external: ['cannot be reached from outside', 'can be reached from outside again'],
+  host: ['is away: no worker of it is there', 'is there again'],
+  resource: ['is nearly used up', 'has room again'],
+};
+
+function nextOf(subject: string): string {
+  const { kind, name } = subjectOf(subject);
+  if (kind === 'host') return `Next: is ${name} on, and does  homelab-autopilot worker --host ${name}  run there?`;
+  if (kind === 'resource') return 'Next: make room, or raise the limit under  monitoring.resources';
+  return `Next: look with  homelab-autopilot services show ${name}, ask again with  homelab-autopilot check ${name}`;
+}

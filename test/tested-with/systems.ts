@@ -1,0 +1,60 @@
+/** The systems that tests drive: which are real, what a stand-in is held to, and which test files exercise them. */
+
+export interface System {
+  name: string;
+  /** Asks the real system for its version; absent for a stand-in. */
+  version?: { argv: readonly [string, ...string[]]; pattern: RegExp };
+  /** For a stand-in: what it is held to. */
+  heldTo?: string;
+  /** Test files, or the beginnings of their paths. */
+  tests: readonly string[];
+}
+
+const real = (name: string, argv: readonly [string, ...string[]], pattern: RegExp, ...tests: string[]): System => ({
+  name,
+  version: { argv, pattern },
+  tests,
+});
+
+const standIn = (name: string, heldTo: string, ...tests: string[]): System => ({ name, heldTo, tests });
+
+const NUMBER = /\d+(?:\.\d+)+\S*/;
+
+export const SYSTEMS: readonly System[] = [
+  real('Redis', ['redis-server', '--version'], /v=(\S+)/, 'test/queue/', 'test/guarantees/'),
+  real('GNU tar', ['tar', '--version'], NUMBER, 'test/archive/'),
+  real('zstd', ['zstd', '--version'], /v(\d\S+\d)/, 'test/archive/'),
+  real(
+    'Docker Engine',
+    ['dockerd', '--version'],
+    NUMBER,
+    'test/plugins/services/docker-compose',
+    'test/system/docker-compose',
+  ),
+  real(
+    'docker-compose',
+    ['docker-compose', 'version', '--short'],
+    NUMBER,
+    'test/plugins/services/docker-compose',
+    'test/system/compose-update',
+  ),
+  real('Docker registry', ['docker-registry', '--version'], NUMBER, 'test/sdk/registry', 'test/system/updates'),
+  real(
+    'OpenSSH server',
+    ['ssh', '-V'],
+    /OpenSSH_(\S+?),?\s/,
+    'test/plugins/destinations/sftp',
+    'test/system/remote-destinations',
+  ),
+  real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
+  real(
+    'Postfix',
+    ['postconf', '-d', 'mail_version'],
+    NUMBER,
+    'test/plugins/notifications/email',
+    'test/system/notifications',
+  ),
+  standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
+  standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
+  standIn('ntfy', 'its documented API', 'test/plugins/notifications/ntfy'),
+];

@@ -1,0 +1,59 @@
+/** Tries a restore out: the newest set into a place of its own, compared, started shut off where that can be, and removed. */
+import { z } from 'zod';
+import { drilledPlace } from '#sdk/drill.ts';
+import { defineWorkflow, InputText, outputOf, persistent, sequence, tidied } from '#sdk/workflow.ts';
+
+export const workflow = defineWorkflow({
+  name: 'drill',
+  title: 'Prove that a backup can be restored, without touching the service',
+  changes: false,
+  section: 'backup',
+  input: z.object({
+    from: InputText.optional().describe('The restore point to try; left out, the newest one of the destination'),
+    destination: InputText.optional().describe('The destination to restore from; left out, the configured one'),
+  }),
+
+  plan(context, { from, destination }) {
+    const { service, archive, backup, change } = context;
+    const { place, set } = drilledPlace(context, { from, destination });
+    const { maxBytes, timeoutMs } = backup.drill;
+    const apart = { service: service.name, place: context.run.restorePoint };
+    const trial = context.run.restorePoint;
+    const unpacked = <F extends 'set' | 'createdAt' | 'root' | 'trees' | 'release' | 'tookMs'>(field: F) =>
+      outputOf(archive, 'unpack', 'restore', field);
+    const startable = service.can('trial') && service.can('endTrial');
+    const started = service.do(
+      'trial',
+      { trial, root: unpacked('root'), trees: unpacked('trees'), release: unpacked('release'), ...change.gate },
+      { key: 'start', title: 'start it apart', failUnless: 'healthy', retry: { attempts: 1 }, timeoutMs },
+    );
+
+    return tidied(
+      sequence(
+        archive.do(
+          'unpack',
+          { ...apart, destination: place.name, ...set, maxBytes },
+          { key: 'restore', title: `restore from ${place.name}`, uses: [place], timeoutMs },
+        ),
+        archive.do('compare', apart, { timeoutMs }),
+        ...(startable ? [started] : []),
+        archive.do(
+          'attest',
+          {
+            service: service.name,
+            set: unpacked('set'),
+            destination: place.name,
+            createdAt: unpacked('createdAt'),
+            unpackMs: unpacked('tookMs'),
+            startMs: startable ? outputOf(service, 'trial', 'start', 'startMs') : null,
+          },
+          { key: 'proven', title: 'proven' },
+        ),
+      ),
+      ...(startable
+        ? [persistent(service.do('endTrial', { trial }, { key: 'end', title: 'remove what was started' }))]
+        : []),
+      persistent(archive.do('discard', { set: apart.place, service: service.name }, { title: 'tidy up' })),
+    );
+  },
+});
