@@ -18,7 +18,9 @@ export function heldBack({ plan, states, status }: Run): NewDecision[] {
   const before = Released.safeParse(states.get('release')?.output);
   const images = before.success ? before.data.release.images : [];
   const { to, targets } = check.data;
-  if (targets.length === 0) return DecidedVersion.safeParse(to).success ? [skip(plan.service, null, to)] : [];
+  // Packages of a system are targets too, but no images: what they are brought to is one version in one word.
+  const isProgram = targets.every(({ reference }) => readReference(reference) === undefined);
+  if (isProgram) return DecidedVersion.safeParse(to).success ? [skip(plan.service, null, to)] : [];
   return targets.flatMap(({ name, reference, digest }) => {
     const tag = readReference(reference)?.tag ?? null;
     // Where the tag is the one that ran before, it has moved: what it pointed to is the version.

@@ -64,11 +64,20 @@ const LONGEST_PAUSE_MS = 2_000;
 
 /** Asks again until all probes are good and stay so, or until it is too late for that. */
 export async function runProbes(tools: Tools, probes: readonly Probe[], timing: ProbeTiming): Promise<Verdict> {
+  return await watchProbes(tools, timing, async () => Promise.all(probes.map(async (probe) => runProbe(tools, probe))));
+}
+
+/** The same for what a plugin looks at itself, besides or instead of the user's probes. */
+export async function watchProbes(
+  tools: Pick<Tools, 'signal'>,
+  timing: ProbeTiming,
+  ask: () => Promise<ProbeResult[]>,
+): Promise<Verdict> {
   const started = performance.now();
   let goodSince: number | undefined;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     const asked = performance.now();
-    const results = await Promise.all(probes.map(async (probe) => runProbe(tools, probe)));
+    const results = await ask();
     tools.signal.throwIfAborted();
     const bad = results.filter(({ ok }) => !ok);
     if (bad.length > 0) goodSince = undefined;
@@ -85,11 +94,11 @@ export async function runProbes(tools: Tools, probes: readonly Probe[], timing: 
 /** Asks once. A probe that cannot be asked is one that is not good. */
 export async function runProbe(tools: Tools, probe: Probe): Promise<ProbeResult> {
   const started = performance.now();
-  const seen = await ask(tools, probe).catch((error: unknown) => ({ ok: false, detail: errorText(error) }));
+  const seen = await askOnce(tools, probe).catch((error: unknown) => ({ ok: false, detail: errorText(error) }));
   return { probe: inWords(probe), ...seen, durationMs: Math.round(performance.now() - started) };
 }
 
-async function ask(tools: Tools, probe: Probe): Promise<Seen> {
+async function askOnce(tools: Tools, probe: Probe): Promise<Seen> {
   const timeoutMs = milliseconds(probe.timeout);
   switch (probe.type) {
     case 'http':

@@ -241,6 +241,6 @@ test('services are shown with state and last backup; what is not known is never 
   const json = await withBackups({}, { rooms }).run('services', '--json');
 
   expect(stdout).toMatch(/notes +up +3\.2 +nas +02:00 ✔ +1 of 2 verified/);
-  expect(stdout).toMatch(/paperless +down +– +nas +never +– +– +502 from \/healthz/);
+  expect(stdout).toMatch(/paperless +down +– +nas +never +– +never +– +502 from \/healthz/);
   expect(JSON.parse(json.stdout).services[1]).toMatchObject({ name: 'paperless', state: 'down', lastBackup: null });
 });

@@ -34,32 +34,6 @@ describe('a fault is told once, with its place', () => {
       'homelab-autopilot.yaml:19:18  services[0].backup.quiesce.stopp\n  unknown key "stopp"; did you mean "stop"?',
     ],
     [
-      'a section whose feature does not exist yet',
-      with_('hosts:', 'hypervisors: { pve: {} }\nhosts:'),
-      'homelab-autopilot.yaml:5:1  hypervisors\n  "hypervisors" is not in this version of Homelab Autopilot; leave it out',
-    ],
-    [
-      'a Redis server that could not be put back',
-      with_('paths: [/srv/notes]', 'paths: [/srv/notes]\n      databases: [{ type: redis, socket: /run/redis.sock }]'),
-      'homelab-autopilot.yaml:19:20  services[0].backup.databases[0].type\n  needs "stop" and "start": its data can only be put back while it does not run',
-    ],
-    [
-      'an option of a dump that would change where it goes',
-      with_(
-        'paths: [/srv/notes]',
-        'paths: [/srv/notes]\n      databases: [{ type: postgresql, name: a, options: [--file=/x] }]',
-      ),
-      'homelab-autopilot.yaml:19:61  services[0].backup.databases[0].options[0]\n  not an option that may be given here; these may: --exclude-table-data, --lock-wait-timeout, --no-comments, --no-publications, --no-security-labels, --no-subscriptions, --no-tablespaces, --no-unlogged-table-data',
-    ],
-    [
-      'a name of a database that a command line would read as something else',
-      with_(
-        'paths: [/srv/notes]',
-        'paths: [/srv/notes]\n      databases: [{ type: mariadb, name: "--all", container: db }]',
-      ),
-      'homelab-autopilot.yaml:19:41  services[0].backup.databases[0].name\n  ',
-    ],
-    [
       'another version of the format',
       with_('version: 1', 'version: 2'),
       'homelab-autopilot.yaml:1:10  version\n  expected 1, got 2',

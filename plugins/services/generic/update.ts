@@ -1,12 +1,10 @@
 /** Updates by the user's own commands, and the way back from them. */
-import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { Release, service } from '#sdk/kinds/service.ts';
 import type { Argv } from '#sdk/tools.ts';
-import { decidedFor } from '#sdk/versions/decided.ts';
-import { Decision } from '#sdk/versions/decision.ts';
+import { isSkipped } from '#sdk/versions/decided.ts';
 import { asService, runAll, versionOf } from './commands.ts';
 import type { GenericTools } from './config.ts';
 
@@ -21,7 +19,7 @@ export async function checkUpdate(
   const from = (await versionOf(tools)).found.version ?? 'unknown';
   const newest = to ?? (await newestVersion(tools)) ?? from;
   const newer = newest !== from;
-  const held = newer && to === undefined && isHeld(tools, { policy, version: newest });
+  const held = newer && to === undefined && isSkipped(policy, tools.name, newest);
   const available = newer && !held;
   return {
     available,
@@ -30,17 +28,6 @@ export async function checkUpdate(
     targets: [],
     summary: summaryOf({ from, newest, held }),
   };
-}
-
-const Decisions = z.object({ decisions: z.array(Decision).default([]) });
-
-/** One that was rolled back, or that a person skipped: it is taken when a person names it. */
-function isHeld(
-  { name }: GenericTools,
-  { policy, version }: { policy: InputOf<Actions['checkUpdate']>['policy']; version: string },
-): boolean {
-  const { decisions } = Decisions.parse(policy ?? {});
-  return decidedFor(decisions, name).skipped({ tag: version, digest: null, level: 'minor', majorChange: null });
 }
 
 function summaryOf({ from, newest, held }: { from: string; newest: string; held: boolean }): string {

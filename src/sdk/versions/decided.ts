@@ -1,6 +1,6 @@
 /** What a person has decided, applied to one image. */
-
-import type { Decision } from '#sdk/versions/decision.ts';
+import { z } from 'zod';
+import { Decision } from '#sdk/versions/decision.ts';
 import type { Option } from '#sdk/versions/options.ts';
 
 export interface Decided {
@@ -27,6 +27,14 @@ export function decidedFor(decisions: readonly Decision[], name: string): Decide
     pin: mine.find(({ decision }) => decision === 'pin')?.version ?? null,
     any: mine.some(({ decision }) => decision !== 'skip'),
   };
+}
+
+const Decisions = z.object({ decisions: z.array(Decision).default([]) });
+
+/** For a program that is not made of images: its version was skipped, or rolled back, and nobody has approved it since. */
+export function isSkipped(policy: unknown, service: string, version: string): boolean {
+  const { decisions } = Decisions.parse(policy ?? {});
+  return decidedFor(decisions, service).skipped({ tag: version, digest: null, level: 'minor', majorChange: null });
 }
 
 /** A moved tag is meant by its digest alone: the tag says nothing of what it points to next week. */

@@ -5,7 +5,7 @@ import { parseReference } from '#sdk/registry/reference.ts';
 import type { RegistryTools } from '#sdk/registry/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
 import { checkService } from '#sdk/versions/check.ts';
-import { DecidedVersion } from '#sdk/versions/decision.ts';
+import { ImageVersion } from '#sdk/versions/decision.ts';
 import { CheckSettings, type ImageVerdict } from '#sdk/versions/settings.ts';
 
 export interface Proposal {
@@ -42,7 +42,7 @@ export async function proposeUpdate(
 }
 
 function goingTo(to: string, { settings, tools }: { settings: CheckSettings; tools: Pick<Tools, 'name' | 'now'> }) {
-  if (!DecidedVersion.safeParse(to).success) {
+  if (!ImageVersion.safeParse(to).success) {
     throw new AutopilotError('HA_USAGE', `"${to}" is neither a tag nor a digest`);
   }
   const word = { service: tools.name, image: null, version: to, at: tools.now().toISOString() };
