@@ -53,6 +53,8 @@ export interface PlanContext {
     retention: Retention;
     compression: z.output<typeof Compression>;
     timeoutMs: number;
+    /** Whether the service has databases that are dumped. */
+    databases: boolean;
     drill: DrillFacts;
   };
   change: ChangeFacts;
