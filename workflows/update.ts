@@ -1,15 +1,19 @@
 /** Brings one service to its newest allowed version, or leaves it exactly as it was: image, configuration and data. */
 import { z } from 'zod';
 import {
+  canLoad,
+  dumpPresent,
   gate,
   goTo,
   keepPresent,
   makeSet,
   placeNames,
+  reachOf,
   releaseOf,
   requireActions,
   setOf,
   tidyStaging,
+  UNDO_DUMP_PRESENT,
 } from '#sdk/matched-set.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
@@ -26,7 +30,7 @@ export const workflow = defineWorkflow({
   }),
 
   plan(context, { to, force }) {
-    const { service, archive, backup, change } = context;
+    const { service, archive, change } = context;
     requireActions(
       context,
       'update',
@@ -43,7 +47,7 @@ export const workflow = defineWorkflow({
     const version = outputOf(service, 'checkUpdate', 'check', 'to');
     const release = releaseOf(context);
     const set = setOf(context);
-    const reach = { ...set, from: placeNames(context) };
+    const reach = { ...set, from: placeNames(context), ...canLoad(context) };
 
     return tidied(
       sequence(
@@ -55,7 +59,7 @@ export const workflow = defineWorkflow({
         ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
         service.do('fetch', { targets, policy: change.policy }),
         makeSet(context, { all: true, judge: !force }),
-        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
+        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: reachOf(context) }),
         service.do('hold', { set: set.set, release }),
         reversible(
           sequence(
@@ -84,5 +88,6 @@ function wayBack(context: PlanContext): StepNode[] {
   if (mode === 'ask') return [weigh(null)];
   const { stop, put } = goTo(context, { set: set.set, release: releaseOf(context), parts });
   const asks = data && askAfterMs !== null ? [weigh(askAfterMs)] : [];
-  return [...asks, stop, ...(data ? keepPresent(context) : []), ...put];
+  if (!data) return [...asks, stop, ...put];
+  return [...asks, ...dumpPresent(context), stop, ...keepPresent(context, UNDO_DUMP_PRESENT), ...put];
 }

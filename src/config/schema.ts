@@ -17,7 +17,7 @@ import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 export const NOT_YET = {
   top: [],
   global: [],
-  service: ['databases'],
+  service: [],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
