@@ -4,6 +4,7 @@ import {
   chosenPoint,
   goTo,
   keepPresent,
+  lookFirst,
   placeNames,
   releaseOf,
   requireActions,
@@ -40,6 +41,7 @@ export const workflow = defineWorkflow({
         service.do('sources', {}),
         service.do('release', {}),
         archive.do('checkRestore', wanted, { key: 'way-back', title: 'room for it', uses: backup.destinations }),
+        ...lookFirst(context, target, parts),
         service.do('hold', { set: run.replaced, release: now }),
         // What was stopped runs again as it was when its present data cannot be kept.
         reversible(
