@@ -8,6 +8,7 @@ import {
   placeNames,
   releaseOf,
   requireActions,
+  requireWhole,
   setOf,
   tidyStaging,
 } from '#sdk/matched-set.ts';
@@ -74,6 +75,7 @@ export const workflow = defineWorkflow({
 function wayBack(context: PlanContext): StepNode[] {
   const { mode, askAfterMs, ...parts } = context.change.rollback;
   if (mode === 'never') return [];
+  requireWhole(context, parts);
   const set = setOf(context);
   const { data, config } = parts;
   const weigh = (limit: number | null) => {
