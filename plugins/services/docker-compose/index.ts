@@ -3,7 +3,7 @@ import { service } from '#sdk/kinds/service.ts';
 import { runProbe } from '#sdk/probes.ts';
 import { checkUpdate } from './check-update.ts';
 import { Backup, Config, Update } from './config.ts';
-import { coverageOf } from './coverage.ts';
+import { dump, load, sourcesOf } from './databases.ts';
 import { fetch, hold, letGo } from './images.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
 import { release } from './release.ts';
@@ -33,18 +33,17 @@ export const plugin = service.define({
       };
     },
 
-    async sources(tools) {
+    async sources(tools, { dumped }) {
       const project = await requireProject(tools);
       // Before anything is stopped: a project that Compose cannot read could not be stopped and started either.
       await serviceNames(tools, project);
       await wantedServices(tools, project);
-      const { paths, leftOut } = await coverageOf(tools, project);
-      return {
-        sources: paths.map((path) => ({ path, exclude: tools.config.backup.exclude })),
-        warnings: leftOut.map((what) => `not in the backup: ${what}`),
-      };
+      const { sources, leftOut } = await sourcesOf(tools, project, { dumped });
+      return { sources, warnings: leftOut.map((what) => `not in the backup: ${what}`) };
     },
 
+    dump,
+    load,
     quiesce,
     resume,
     checkUpdate,

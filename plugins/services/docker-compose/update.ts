@@ -8,6 +8,7 @@ import { type ComposeProject, compose, docker } from './docker.ts';
 import { imageId, nameAgain, pinned } from './images.ts';
 import { projectNamed, servicesOf } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
+import { forgetStopped } from './stopped.ts';
 import { imagesOf } from './versions.ts';
 import { makeVolumes } from './volumes.ts';
 
@@ -50,13 +51,10 @@ export async function revert(
   { release, image }: { release: Release; image: boolean },
 ): Promise<{ summary: string; version: string | null }> {
   const detail = detailOf(release);
-  if (image) {
-    for (const one of release.images) {
-      await nameAgain(tools, one);
-      await setImage({ directory: tools.config.path, files: detail.files }, one.name, one.reference);
-    }
-  }
+  if (image) await putImages(tools, release);
   await up(tools, detail);
+  // Whatever was stopped on the way here runs now, as far as it is meant to.
+  await forgetStopped(tools);
   if (image)
     await requireImages(
       tools,
@@ -65,6 +63,15 @@ export async function revert(
     );
   const version = image ? release.version : null;
   return { summary: `${version ?? detail.services.join(', ')} runs again`, version };
+}
+
+/** Has the project run the images of a release from its next `up` on. */
+export async function putImages(tools: ComposeTools, release: Release): Promise<void> {
+  const { files } = detailOf(release);
+  for (const one of release.images) {
+    await nameAgain(tools, one);
+    await setImage({ directory: tools.config.path, files }, one.name, one.reference);
+  }
 }
 
 /** What was stopped on purpose is not named, so it stays as it is. */
