@@ -1,4 +1,4 @@
-/** `npm run bench -- archive|cancel|check-updates|engine|footprint [--json]`: figures beside a baseline measured in the same run. */
+/** `npm run bench -- archive|cancel|check-updates|engine|footprint|monitor [--json]`: figures beside a baseline measured in the same run. */
 import { parseArgs } from 'node:util';
 import type { Metric } from '#bench/metric.ts';
 
@@ -7,6 +7,7 @@ const BENCHES: Record<string, () => Promise<Metric[]>> = {
   cancel: async () => (await import('#bench/cancel.ts')).benchCancel(),
   'check-updates': async () => (await import('#bench/check-updates.ts')).benchCheckUpdates(),
   engine: async () => (await import('#bench/engine.ts')).benchEngine(),
+  monitor: async () => (await import('#bench/monitor.ts')).benchMonitor(),
   footprint: async () => (await import('#bench/footprint.ts')).benchFootprint(),
 };
 

@@ -6,6 +6,7 @@ import {
   dumpPresent,
   goTo,
   keepPresent,
+  lookFirst,
   placeNames,
   reachOf,
   releaseOf,
@@ -48,6 +49,7 @@ export const workflow = defineWorkflow({
           { ...wanted, ...canLoad(context) },
           { key: 'way-back', title: 'room for it', uses: reach },
         ),
+        ...lookFirst(context, target, parts),
         service.do('hold', { set: run.replaced, release: now }),
         // What was stopped runs again as it was when its present data cannot be kept.
         reversible(

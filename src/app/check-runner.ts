@@ -26,6 +26,9 @@ const MOST_AT_ONCE = 64;
 /** Kept while Redis is away; then the oldest go. */
 const MOST_KEPT = 10_000;
 
+/** How long the last batch may take when the worker stops. */
+const STOP_MS = 1_000;
+
 interface Planned {
   check: Check;
   /** Of the clock that never jumps. */
@@ -56,7 +59,8 @@ export function startCheckRunner(ports: CheckRunnerPorts): CheckRunner {
     },
     async [Symbol.asyncDispose]() {
       stopping.abort(new Error('the worker is stopping'));
-      await working;
+      // A Redis that went away in the middle of a batch must not keep a worker that is told to stop.
+      await Promise.race([working, pause(STOP_MS)]);
     },
   };
 }

@@ -119,7 +119,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     },
     restorePoints: planner
       .restorePoints(target.name)
-      .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
+      .map(({ id, createdAt, purpose, sizeBytes }) => ({ id, createdAt, purpose, sizeBytes }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
 }

@@ -14,6 +14,7 @@ import { flush, renameDurably, writeFlushed } from '#archive/durable.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { formatIndexLine } from '#archive/index-line.ts';
 import { readHeader, readScript, writeManifest } from '#archive/manifest.ts';
+import { oddSize } from '#archive/odd-size.ts';
 import { exists, stagingPlace, WORK_FILES } from '#archive/places.ts';
 import type { TarMember } from '#archive/tar/header.ts';
 import { limited } from '#archive/warnings.ts';
@@ -46,6 +47,7 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     verifiedAt: finishedAt,
     purpose,
     summary: `${formatCount(counts.files, 'file')} read back (${formatBytes(counts.contentBytes)})${toldDumps(databases)}, all match`,
+    warnings: oddSize(sizeBytes, input.usualBytes),
   };
 }
 

@@ -5,7 +5,7 @@ import { duration, timeLimit } from '#config/fields.ts';
 import { asJson, isObject, pick } from '#config/instances.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
-import { locate } from '#config/locate.ts';
+import { child, locate } from '#config/locate.ts';
 import { fullPath, type Section } from '#config/section.ts';
 import type { MonitoringConfig, ServiceCheck } from '#config/types.ts';
 import { formatDuration, parseDuration } from '#kernel/duration.ts';
@@ -127,14 +127,22 @@ export function checksOf(
     const { interval: intervalMs = monitoring.intervalMs, timeout, ...thresholds } = Timing.parse(whole.data);
     if (timeout > intervalMs) tellTooLong(service.section, index);
     const parts = asJson(whole.data);
+    const probe = pick(parts, probeKeys(whole.data.type));
+    // What a probe says of its keys together is said of it here as well.
+    if (check(Probe, probe, { section: entryOf(service.section, index) }) === undefined) return [];
     return {
-      probe: pick(parts, probeKeys(whole.data.type)),
+      probe,
       external: parts['external'] !== undefined && parts['external'] !== false,
       intervalMs,
       failureThreshold: thresholds.failure_threshold ?? monitoring.failureThreshold,
       successThreshold: thresholds.success_threshold ?? monitoring.successThreshold,
     };
   });
+}
+
+function entryOf(section: Section, index: number): Section {
+  const node = child(child(section.node, 'monitor'), index) ?? section.node;
+  return { ...section, node, path: [...section.path, 'monitor', index], name: `${section.name}.monitor[${index}]` };
 }
 
 function probeKeys(type: string): string[] {

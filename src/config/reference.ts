@@ -56,8 +56,9 @@ key, everything else as a whole. At least one destination must remain. Retention
 
 const UPDATES_NOTE = 'Defaults; a service says more in its own `update:` section. See [updates](../updates.md).';
 
-const HYPERVISORS_NOTE = 'By name; each has these, and the keys of its plugin. See [hypervisors](../hypervisors.md).';
 const MONITORING_NOTE = 'How services and hosts are watched: see [monitoring](../monitoring.md).';
+
+const HYPERVISORS_NOTE = 'By name; each has these, and the keys of its plugin. See [hypervisors](../hypervisors.md).';
 
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 

@@ -59,7 +59,7 @@ export interface PlanContext {
   };
   change: ChangeFacts;
   /** The service's sets that the history knows, newest first. */
-  restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose }[];
+  restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose; sizeBytes: number }[];
 }
 
 /** What follows a failed update: the way back by itself, a person who is asked first, or nothing. */

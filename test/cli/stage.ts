@@ -61,8 +61,8 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     type: 'generic',
     host: 'nas',
     dependsOn: [],
-    guest: null,
     checks: [],
+    guest: null,
     config: {},
     backup: {
       schedule: plainRules('0 3 * * *', 'UTC'),

@@ -72,8 +72,8 @@ describe('services', () => {
         type: 'generic',
         host: 'nas',
         dependsOn: [],
-        guest: null,
         checks: [],
+        guest: null,
         config: {
           validate: [],
           backup: { paths: ['/srv/notes'], exclude: [], quiesce: { stop: [], timeout: '60s' } },

@@ -96,6 +96,40 @@ test('each check is made by the worker of its host, and known to be good', async
   expect(answersOf('afar')).toEqual([]);
 });
 
+test('check asks the workers now; what nobody can ask is told, and is not good', async () => {
+  const good = await lab.cli(['check', 'web', 'notes', '--json']);
+  const away = await lab.cli(['check', 'afar', '--json']);
+
+  expect(good.status).toBe(0);
+  expect(JSON.parse(good.stdout).checks).toMatchObject([
+    { service: 'web', state: 'good', detail: 'answered 200' },
+    { service: 'notes', state: 'good' },
+  ]);
+  expect(away.status).toBe(1);
+  expect(JSON.parse(away.stdout).checks).toMatchObject([{ service: 'afar', state: 'unknown', host: 'there' }]);
+});
+
+test('services and status tell what is known', async () => {
+  const services = await lab.cli(['services', '--json']);
+  const status = await lab.cli(['status', '--json']);
+
+  const states = JSON.parse(services.stdout).services.map((one: { name: string; state: string }) => [
+    one.name,
+    one.state,
+  ]);
+  expect(states).toEqual([
+    ['notes', 'up'],
+    ['wiki', 'up'],
+    ['web', 'up'],
+    ['page', 'up'],
+    ['afar', 'unknown'],
+  ]);
+  expect(JSON.parse(status.stdout)).toMatchObject({
+    services: { watched: 5, up: 4, down: 0, unknown: 1 },
+    incidents: [],
+  });
+});
+
 test('our own backup stops a service for many checks, and nobody is told', async () => {
   let sawItDown = false;
   const watching = setInterval(() => (sawItDown ||= answersOf('notes').some(({ last }) => !last.ok)), 200);

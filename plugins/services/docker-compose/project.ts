@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker, linesOf } from './docker.ts';
+import { type HostPort, hostPort } from './host-port.ts';
 
 const LABEL = 'com.docker.compose';
 const LABELS = {
@@ -24,6 +25,7 @@ const Inspected = z.object({
   restart: z.string(),
   restarts: z.int(),
   network: z.string(),
+  ports: z.record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable()).nullable(),
   labels: z.record(z.string(), z.string()),
   state: z.object({
     Status: z.string(),
@@ -58,6 +60,8 @@ export interface Container {
   start: string;
   /** The id of the container whose network it uses; null: it has its own. */
   networkOf: string | null;
+  /** Ports of the host that it publishes, as far as they are written and not chosen by the engine. */
+  ports: HostPort[];
   mounts: { type: string; volume: string; source: string; destination: string }[];
 }
 
@@ -177,6 +181,7 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
     restart: '.HostConfig.RestartPolicy.Name',
     restarts: '.RestartCount',
     network: '.HostConfig.NetworkMode',
+    ports: '.HostConfig.PortBindings',
     labels: '.Config.Labels',
     state: '.State',
     mounts: '.Mounts',
@@ -186,7 +191,8 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
   return linesOf(printed).map((line) => Inspected.parse(JSON.parse(line)));
 }
 
-function toContainer({ id, image, imageId, restart, restarts, network, labels, state, mounts }: Inspected): Container {
+function toContainer(inspected: Inspected): Container {
+  const { id, image, imageId, restart, restarts, network, ports, labels, state, mounts } = inspected;
   return {
     id,
     service: labels[LABELS.service] ?? '',
@@ -198,6 +204,9 @@ function toContainer({ id, image, imageId, restart, restarts, network, labels, s
     restart,
     start: `${state.StartedAt} ${restarts}`,
     networkOf: network.startsWith('container:') ? network.slice('container:'.length) : null,
+    ports: Object.entries(ports ?? {}).flatMap(([inner, bindings]) =>
+      (bindings ?? []).flatMap(({ HostIp, HostPort: port }) => hostPort(HostIp, port, inner.split('/')[1] ?? 'tcp')),
+    ),
     mounts: mounts.map(({ Type, Name, Source, Destination }) => ({
       type: Type,
       volume: Name,

@@ -14,8 +14,8 @@ export async function listServices(context: Context, call: Call): Promise<ExitSt
     restorePoints(context, settings),
     Promise.all(settings.config.services.map(({ name }) => context.rooms.serviceState(settings, name))),
   ]);
-  const drills = await lastDrills(context, settings);
   using health = await context.rooms.openHealth(settings, context.now());
+  const drills = await lastDrills(context, settings);
   const rows = settings.config.services.map((service, i): ServiceRow => {
     const known = health?.service(service.name) ?? null;
     const newest = points.find((point) => point.service === service.name);

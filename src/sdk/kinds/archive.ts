@@ -56,13 +56,18 @@ export const archive = kind('archive', 'Backup sets', {
     }),
   }),
   seal: action('idempotent', 'Reads the captured data back, writes the index, and gives the set its final name', {
-    input: z.object({ set: SET_ID, service: z.string() }),
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      usualBytes: z.number().nonnegative().optional().describe('The size of the sets before; left out, there are few'),
+    }),
     output: z.object({
       ...Counts,
       sizeBytes: z.number().int(),
       verifiedAt: z.iso.datetime(),
       purpose: SetPurpose.default('backup'),
       summary: z.string(),
+      warnings: Warnings.default([]),
     }),
   }),
   copy: action('idempotent', 'Copies the set to one destination, from staging or from a destination that has it', {
