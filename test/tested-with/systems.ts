@@ -56,6 +56,9 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/notifications/email',
     'test/system/notifications',
   ),
+  real('PostgreSQL', ['psql', '--version'], NUMBER, 'test/plugins/services/databases', 'test/system/databases'),
+  real('MariaDB', ['mariadbd', '--version'], NUMBER, 'test/plugins/services/databases'),
+  real('SQLite', ['sqlite3', '--version'], NUMBER, 'test/plugins/services/databases'),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
   standIn(

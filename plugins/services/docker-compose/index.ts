@@ -2,6 +2,7 @@
 import { service } from '#sdk/kinds/service.ts';
 import { checkUpdate } from './check-update.ts';
 import { Backup, Config, Update } from './config.ts';
+import { dump, load } from './databases.ts';
 import { fetch, hold, letGo } from './images.ts';
 import { inspect, sources, validate } from './look.ts';
 import { requireProject } from './project.ts';
@@ -20,6 +21,8 @@ export const plugin = service.define({
   actions: {
     inspect,
     sources,
+    dump,
+    load,
     quiesce,
     resume,
     checkUpdate,

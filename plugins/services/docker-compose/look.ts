@@ -3,7 +3,7 @@ import type { OutputOf } from '#sdk/contract.ts';
 import type { service } from '#sdk/kinds/service.ts';
 import { type ProbeTiming, runProbe, type Verdict } from '#sdk/probes.ts';
 import type { ComposeTools } from './config.ts';
-import { coverageOf } from './coverage.ts';
+import { sourcesOf } from './databases.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
 import { wantedServices } from './rest.ts';
 import { judge, watchProject } from './verdict.ts';
@@ -24,16 +24,13 @@ export async function inspect(tools: ComposeTools): Output<'inspect'> {
   };
 }
 
-export async function sources(tools: ComposeTools): Output<'sources'> {
+export async function sources(tools: ComposeTools, { dumped }: { dumped: boolean }): Output<'sources'> {
   const project = await requireProject(tools);
   // Before anything is stopped: a project that Compose cannot read could not be stopped and started either.
   await serviceNames(tools, project);
   await wantedServices(tools, project);
-  const { paths, leftOut } = await coverageOf(tools, project);
-  return {
-    sources: paths.map((path) => ({ path, exclude: tools.config.backup.exclude })),
-    warnings: leftOut.map((what) => `not in the backup: ${what}`),
-  };
+  const { sources: found, leftOut } = await sourcesOf(tools, project, { dumped });
+  return { sources: found, warnings: leftOut.map((what) => `not in the backup: ${what}`) };
 }
 
 export async function validate(tools: ComposeTools, timing: ProbeTiming): Promise<Verdict> {

@@ -2,6 +2,7 @@
 
 import { errorText } from '#kernel/errors.ts';
 import { checkUpdate } from '#plugins/services/docker-compose/check-update.ts';
+import { dump, load } from '#plugins/services/docker-compose/databases.ts';
 import { fetch, hold, letGo } from '#plugins/services/docker-compose/images.ts';
 import { sources as composeSources } from '#plugins/services/docker-compose/look.ts';
 import { requireProject } from '#plugins/services/docker-compose/project.ts';
@@ -30,8 +31,8 @@ export const plugin = service.define({
   actions: {
     inspect: lookAt,
 
-    async sources(tools) {
-      const found = await composeSources(tools);
+    async sources(tools, input) {
+      const found = await composeSources(tools, input);
       await requirePlaces(tools, found.sources);
       return found;
     },
@@ -60,6 +61,8 @@ export const plugin = service.define({
       return { ...done, summary: `${done.summary}: ${await requireSame(tools, input.release)}` };
     },
 
+    dump,
+    load,
     quiesce,
     resume,
     checkUpdate,
