@@ -8,6 +8,7 @@ import { Processes } from '#host/exec.ts';
 import { createMasker } from '#host/mask.ts';
 import { performAction } from '#host/perform.ts';
 import { loadPlugins } from '#host/plugins.ts';
+import type { HostPorts } from '#host/ports.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { pluginFolders } from '#sdk/catalog.ts';
@@ -39,7 +40,11 @@ export async function openPluginFile(fileOrUrl: string): Promise<PluginHarness> 
 }
 
 /** For a plugin that was imported already. */
-export async function openPlugin(plugin: Plugin | undefined, problems: string[] = []): Promise<PluginHarness> {
+export async function openPlugin(
+  plugin: Plugin | undefined,
+  problems: string[] = [],
+  secret: HostPorts['secret'] = noSecrets,
+): Promise<PluginHarness> {
   const stateDir = await mkdtemp(join(tmpdir(), 'plugin-test-'));
   const processes = new Processes({ priority: { nice: 0, ionice: 'none' }, graceMs: 200 });
   const ports = {
@@ -47,9 +52,7 @@ export async function openPlugin(plugin: Plugin | undefined, problems: string[] 
     masker: createMasker(),
     host: 'test',
     now: () => new Date(),
-    secret: async () => {
-      throw new AutopilotError('HA_SECRET_UNAVAILABLE', 'a test of a plugin has no secrets');
-    },
+    secret,
     processes,
     stateDir,
   };
@@ -79,6 +82,10 @@ export async function openPlugin(plugin: Plugin | undefined, problems: string[] 
       await rm(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+async function noSecrets(): Promise<never> {
+  throw new AutopilotError('HA_SECRET_UNAVAILABLE', 'a test of a plugin has no secrets');
 }
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };

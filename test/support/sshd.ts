@@ -23,8 +23,8 @@ export interface TestSshd extends AsyncDisposable {
   log(): Promise<string>;
 }
 
-/** Needs `sshd` and `ssh-keygen`. */
-export async function startSshd(): Promise<TestSshd> {
+/** Needs `sshd` and `ssh-keygen`. @param more lines of its configuration. */
+export async function startSshd(more = ''): Promise<TestSshd> {
   const dir = await tempDir();
   const at = (name: string) => join(dir.path, name);
   const port = await freePort();
@@ -33,7 +33,7 @@ export async function startSshd(): Promise<TestSshd> {
   await rename(at('user.pub'), at('authorized'));
   // Where it gives up its rights. Debian makes the directory when the service starts, which it does not here.
   if (userInfo().uid === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  await writeFile(at('config'), settings(dir.path, port));
+  await writeFile(at('config'), settings(dir.path, port) + more);
   const start = async () => {
     // The path must be absolute: it starts itself anew for each connection.
     const server = spawn('/usr/sbin/sshd', ['-D', '-f', at('config'), '-E', at('log')], { stdio: 'ignore' });

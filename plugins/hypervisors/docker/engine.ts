@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type DockerModem from 'docker-modem';
+import type { ConnectConfig } from 'ssh2';
 import type { z } from 'zod';
 import { AutopilotError, type ErrorCode, errorText, systemCode } from '#kernel/errors.ts';
 import { algorithmsOf, fingerprint, parseHostKey } from '#sdk/ssh/host-key.ts';
@@ -50,12 +51,14 @@ interface Dialled {
 
 export async function connect(tools: DockerTools): Promise<Engine> {
   const seen: Seen = { strangeKey: undefined };
-  const options = await addressOf(tools, seen);
-  const dial = async (call: Dialled) => dialled({ tools, seen, options }, call);
+  const [options, ssh] = await Promise.all([addressOf(tools), sshOf(tools, seen)]);
+  const dial = async (call: Dialled) => dialled({ tools, seen, options, ssh }, call);
   return {
     tools,
     async ask(shape, path, query) {
-      const answer = await dial({ method: 'GET', path, query });
+      const said = await dial({ method: 'GET', path, query });
+      // The library takes a bare `null` for no JSON.
+      const answer: unknown = Buffer.isBuffer(said) ? JSON.parse(said.toString()) : said;
       const parsed = shape.safeParse(answer);
       if (parsed.success) return parsed.data;
       throw new AutopilotError(
@@ -98,21 +101,28 @@ interface Line {
   tools: DockerTools;
   seen: Seen;
   options: DockerModem.ConstructorOptions;
+  /** Null: not through SSH. */
+  ssh: ConnectConfig | null;
 }
 
 async function dialled(line: Line, call: Dialled): Promise<unknown> {
-  const { tools, options } = line;
+  const { tools, options, ssh } = line;
   tools.signal.throwIfAborted();
   // Loaded when it is used: every call of the command line loads all plugins.
   const { default: Modem } = await import('docker-modem');
-  const modem = new Modem({ ...options, timeout: call.timeoutMs ?? ANSWER_MS });
+  const agent = ssh === null ? {} : { agent: (await import('docker-modem/lib/ssh.js')).default(ssh) };
+  const limit = call.timeoutMs ?? ANSWER_MS;
+  // A channel of SSH cannot watch itself for silence: there the whole question has a limit, unless it is a stream.
+  const watched = ssh === null || call.isStream === true || call.file !== undefined;
+  const modem = new Modem({ ...options, ...agent, ...(ssh === null ? { timeout: limit } : {}) });
+  const abortSignal = watched ? tools.signal : AbortSignal.any([tools.signal, AbortSignal.timeout(limit)]);
   const { method, path, query = {}, body, file, isStream = false } = call;
   const answered = Promise.withResolvers<unknown>();
   modem.dial(
     {
       method,
       path: Object.keys(query).length === 0 ? path : `${path}?`,
-      abortSignal: tools.signal,
+      abortSignal,
       statusCodes: GOOD,
       isStream,
       ...(file === undefined ? {} : { file }),
@@ -130,36 +140,36 @@ async function dialled(line: Line, call: Dialled): Promise<unknown> {
   }
 }
 
-async function addressOf(tools: DockerTools, seen: Seen): Promise<DockerModem.ConstructorOptions> {
-  const { socket, tls, ssh } = tools.config;
+async function addressOf(tools: DockerTools): Promise<DockerModem.ConstructorOptions> {
+  const { socket, tls } = tools.config;
   // Named, all of them: what is not would be taken from DOCKER_HOST.
   const none = { host: undefined, port: undefined, username: undefined, protocol: 'http' as const };
-  if (tls !== undefined) {
-    const [ca, cert, key] = await Promise.all([tls.ca, tls.cert, tls.key].map((ref) => tools.secret(ref)));
-    return { ...none, host: tls.host, port: tls.port, protocol: 'https', ca, cert, key };
-  }
-  if (ssh === undefined) return { ...none, socketPath: socket };
+  // Through SSH the engine's own command there finds its socket.
+  if (tls === undefined) return { ...none, socketPath: socket };
+  const [ca, cert, key] = await Promise.all([tls.ca, tls.cert, tls.key].map((ref) => tools.secret(ref)));
+  return { ...none, host: tls.host, port: tls.port, protocol: 'https', ca, cert, key };
+}
+
+async function sshOf(tools: DockerTools, seen: Seen): Promise<ConnectConfig | null> {
+  const { ssh } = tools.config;
+  if (ssh === undefined) return null;
   const pinned = parseHostKey(ssh.host_key);
   if (pinned === undefined)
     throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: host_key is not a public key`);
   const { host, port, username } = ssh;
   return {
-    ...none,
     host,
     port,
     username,
-    protocol: 'ssh',
-    sshOptions: {
-      readyTimeout: ANSWER_MS,
-      algorithms: { serverHostKey: algorithmsOf(pinned) as never },
-      hostVerifier: (blob: Buffer) => {
-        if (blob.equals(pinned.blob)) return true;
-        seen.strangeKey = blob;
-        return false;
-      },
-      privateKey: await tools.secret(ssh.private_key),
-      ...(ssh.passphrase === undefined ? {} : { passphrase: await tools.secret(ssh.passphrase) }),
+    readyTimeout: ANSWER_MS,
+    algorithms: { serverHostKey: algorithmsOf(pinned) as never },
+    hostVerifier: (blob: Buffer) => {
+      if (blob.equals(pinned.blob)) return true;
+      seen.strangeKey = blob;
+      return false;
     },
+    privateKey: await tools.secret(ssh.private_key),
+    ...(ssh.passphrase === undefined ? {} : { passphrase: await tools.secret(ssh.passphrase) }),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Runs `virsh` against one libvirt, with errors that say what is wrong. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError, type ErrorCode } from '#kernel/errors.ts';
 import type { ExecResult } from '#sdk/tools.ts';
@@ -14,11 +14,15 @@ export interface Virsh {
 }
 
 export async function connect(tools: LibvirtTools): Promise<Virsh> {
-  const uri = await uriOf(tools);
+  const { uri, complaints } = await addressOf(tools);
   const ask = async (words: readonly string[]): Promise<ExecResult> => {
     // Its words for errors are read here, so they must not be translated.
     const options = { okCodes: [0, 1], env: { LC_ALL: 'C' }, priority: 'normal' as const };
-    return tools.exec(['virsh', '--connect', uri, '--quiet', ...words], options).catch(withAdvice);
+    const result = await tools.exec(['virsh', '--connect', uri, '--quiet', ...words], options).catch(withAdvice);
+    // What ssh says may be more than libvirt can hold.
+    const said =
+      result.code === 0 || complaints === undefined ? '' : await readFile(complaints, 'utf8').catch(() => '');
+    return { ...result, stderr: `${result.stderr}\n${lastLines(said)}` };
   };
   return {
     tools,
@@ -42,9 +46,9 @@ function withAdvice(error: unknown): never {
 }
 
 /** A URI of the user's own could name a program to run; ours is made of checked parts. */
-async function uriOf(tools: LibvirtTools): Promise<string> {
+async function addressOf(tools: LibvirtTools): Promise<{ uri: string; complaints: string | undefined }> {
   const { uri, ssh } = tools.config;
-  if (ssh === undefined) return uri;
+  if (ssh === undefined) return { uri, complaints: undefined };
   const folder = await mkdtemp(join(await tools.scratch(), 'libvirt-'));
   const at = (name: string) => join(folder, name);
   const key = await tools.secret(ssh.private_key);
@@ -57,9 +61,15 @@ async function uriOf(tools: LibvirtTools): Promise<string> {
     ...['GlobalKnownHostsFile=/dev/null', 'IdentitiesOnly=yes', `IdentityFile=${at('key')}`, 'ConnectTimeout=20'],
   ];
   const words = options.map((option) => `-o '${option}'`).join(' ');
-  await writeFile(at('ssh'), `#!/bin/sh\nexec ssh -F none ${words} "$@"\n`, { mode: 0o700 });
+  await writeFile(at('ssh'), `#!/bin/sh\nexec ssh -F none ${words} "$@" 2>'${at('stderr')}'\n`, { mode: 0o700 });
   const path = uri.slice('qemu://'.length);
-  return `qemu+ssh://${ssh.username}@${ssh.host}:${ssh.port}${path}?command=${encodeURIComponent(at('ssh'))}&no_tty=1`;
+  const command = `command=${encodeURIComponent(at('ssh'))}&no_tty=1`;
+  const address = `qemu+ssh://${ssh.username}@${ssh.host}:${ssh.port}${path}?${command}`;
+  return { uri: address, complaints: at('stderr') };
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-2).join('\n');
 }
 
 const REFUSED = 'give this user the right (group libvirt), or run the worker as root';
