@@ -57,7 +57,11 @@ export const rooms: Record<string, Room> = {
   workers: { imports: ['src/app'], packages: [], node: [] },
   // A plan is a fact: the same input gives the same plan, so there is nothing of the world in reach.
   workflows: { imports: ['src/sdk'], packages: ['zod'], node: [] },
-  plugins: { imports: ['src/kernel', 'src/sdk'], packages: ['zod', 'nodemailer', 'ssh2', 'yaml'], node: 'any' },
+  plugins: {
+    imports: ['src/kernel', 'src/sdk'],
+    packages: ['zod', 'nodemailer', 'ssh2', 'yaml', 'docker-modem', 'fast-xml-parser'],
+    node: 'any',
+  },
 };
 
 /** Modules of Node that not every room may import, and the paths that may (each is the beginning of a path). */
