@@ -15,11 +15,11 @@ export const UNDO_DUMP_PRESENT = `undo-${DUMP_PRESENT}`;
 /**
  * Brings the data to rest, captures it together with what runs, verifies the set, and brings a verified copy to every
  * destination. `all` stops everything that can write, so that data and images are of one instant; without `judge` the
- * service need not work afterwards, for it did not work before.
+ * service need not work afterwards, for it did not work before. `with` is done at the same instant.
  */
 export function makeSet(
   context: PlanContext,
-  { all = false, judge = true }: { all?: boolean; judge?: boolean } = {},
+  { all = false, judge = true, with: also = [] }: { all?: boolean; judge?: boolean; with?: StepNode[] } = {},
 ): PlanNode {
   const { run, service, archive, backup } = context;
   const set = setOf(context);
@@ -47,6 +47,7 @@ export function makeSet(
           ...(knowsRelease ? { release: releaseOf(context) } : {}),
           ...(backup.databases ? { dumps: outputOf(archive, 'dump', KEYS.dump, 'dumps') } : {}),
         }),
+        ...also,
       ),
       persistent(service.do('resume', judge ? {} : { judge })),
     ),
@@ -260,6 +261,15 @@ export function requireActions(
       next: 'see what each plugin can do with  homelab-autopilot plugins list',
     },
   );
+}
+
+/** @throws AutopilotError HA_USAGE when a service whose image and data belong together is to go back by halves. */
+export function requireWhole({ service }: PlanContext, { image, data }: Pick<Parts, 'image' | 'data'>): void {
+  if (!service.whole || image === data) return;
+  const [half, missing] = image ? ['image', 'data'] : ['data', 'image'];
+  throw new AutopilotError('HA_USAGE', `${service.name} cannot go back with its ${half} and without its ${missing}`, {
+    next: 'its older versions refuse the data of newer ones: roll back both, or neither',
+  });
 }
 
 /**

@@ -47,6 +47,8 @@ export const SYSTEMS: readonly System[] = [
     'test/system/remote-destinations',
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
+  real('Caddy', ['caddy', 'version'], NUMBER, 'test/plugins/services/caddy', 'test/system/caddy'),
+  real('apt', ['apt-get', '--version'], NUMBER, 'test/plugins/services/generic-apt', 'test/system/caddy'),
   real(
     'Postfix',
     ['postconf', '-d', 'mail_version'],
@@ -59,5 +61,11 @@ export const SYSTEMS: readonly System[] = [
   real('SQLite', ['sqlite3', '--version'], NUMBER, 'test/plugins/services/databases'),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
+  standIn(
+    'Nginx Proxy Manager',
+    'the API description that it publishes',
+    'test/plugins/services/nginx-proxy-manager',
+    'test/system/nginx-proxy-manager',
+  ),
   standIn('ntfy', 'its documented API', 'test/plugins/notifications/ntfy'),
 ];

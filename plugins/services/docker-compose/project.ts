@@ -3,6 +3,7 @@ import { readdir, realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { healthOf } from '#sdk/probes/container.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker, linesOf } from './docker.ts';
 import { type HostPort, hostPort } from './host-port.ts';
@@ -200,7 +201,7 @@ function toContainer(inspected: Inspected): Container {
     imageId,
     status: state.Status,
     exitCode: state.ExitCode,
-    health: state.Health === undefined || state.Health === null ? null : healthOf(state.Health.Status),
+    health: healthOf(state.Health),
     restart,
     start: `${state.StartedAt} ${restarts}`,
     networkOf: network.startsWith('container:') ? network.slice('container:'.length) : null,
@@ -214,11 +215,6 @@ function toContainer(inspected: Inspected): Container {
       destination: Destination,
     })),
   };
-}
-
-/** A health check that was switched off is told as `none`. */
-function healthOf(status: string): string | null {
-  return status === 'none' || status === '' ? null : status;
 }
 
 /** The files that the containers were made from, as long as all of them are still there. */

@@ -1,11 +1,11 @@
 /** What a project runs at one instant: images by id and digest, the files that say how, its services and volumes. */
 import { z } from 'zod';
 import type { Release } from '#sdk/kinds/service.ts';
+import { isOneShot } from '#sdk/probes/container.ts';
 import { envFiles } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
 import { HostPort } from './host-port.ts';
 import { composeFiles, type Project, requireProject, servicesOf } from './project.ts';
-import { isOneShot } from './verdict.ts';
 import { imagesOf } from './versions.ts';
 import { ownVolumes, sharedVolumes } from './volumes.ts';
 
