@@ -38,7 +38,7 @@ export async function findGuest(pve: Pve, id: string): Promise<Guest> {
   return await onGuest(pve, id, async () => await guestOf(pve, await resourceOf(pve, id)));
 }
 
-export async function locate(pve: Pve, id: string): Promise<At> {
+async function locate(pve: Pve, id: string): Promise<At> {
   const { type, node = '' } = await resourceOf(pve, id);
   return { node, vmid: id, type: type === 'lxc' ? 'lxc' : 'qemu' };
 }

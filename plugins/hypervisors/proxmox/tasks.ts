@@ -83,6 +83,6 @@ async function follow(pve: Pve, upid: string): Promise<End> {
 async function why(pve: Pve, path: readonly string[], exitstatus: string): Promise<string> {
   if (exitstatus !== 'job errors') return exitstatus;
   const log = await read(pve, TaskLog, { path: [...path, 'log'], params: { limit: 500 } });
-  const errors = log.map(({ t }) => t).filter((line) => /^ERROR: /.test(line));
-  return errors[0]?.replace(/^ERROR: /, '') ?? exitstatus;
+  const error = log.map(({ t }) => t).find((line) => line.startsWith('ERROR: '));
+  return error?.slice('ERROR: '.length) ?? exitstatus;
 }

@@ -40,7 +40,7 @@ export async function openBed(type: 'lxc' | 'qemu' = 'lxc'): Promise<ProxmoxBed>
     backup_storage: 'vault',
     timeout: '5s',
     patience: '2s',
-    token: known(TOKEN) as JsonObject,
+    token: known(TOKEN),
   };
   let config: JsonObject = { ...usual, url: fake.url, fingerprint };
   const silent = () => undefined;

@@ -53,7 +53,8 @@ function wrong(schema: Schema, value: unknown, at: string): string[] {
     return items === undefined ? [] : value.flatMap((one, index) => wrong(items, one, `${at}[${index}]`));
   }
   if (schema.type === 'object') return typeof value === 'object' ? wrongIn(schema, value, at) : [`${at} is no object`];
-  return isScalar(schema, String(value)) ? [] : [`${at} is ${String(value)}`];
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return isScalar(schema, text) ? [] : [`${at} is ${text}`];
 }
 
 function wrongIn(schema: Schema, value: object, at: string): string[] {

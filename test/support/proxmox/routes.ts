@@ -1,5 +1,5 @@
 /** What the fake Proxmox VE does for each method, with the rights that the method asks for. */
-import type { FakeGuest } from './cluster.ts';
+import type { FakeGuest, FakeTask } from './cluster.ts';
 import { methods } from './methods.ts';
 import type { FakeProxmox } from './server.ts';
 
@@ -186,9 +186,9 @@ const acts: Record<string, Act> = {
     [...fake.cluster.tasks.values()]
       .filter(({ node, id }) => node === at['node'] && (params['vmid'] === undefined || id === params['vmid']))
       .filter(({ exitstatus }) => params['source'] !== 'active' || exitstatus === undefined)
-      .map(({ log: _, exitstatus, ...task }) => (exitstatus === undefined ? task : { ...task, status: exitstatus })),
+      .map(told),
   'GET /nodes/{node}/tasks/{upid}/status': ({ fake, at }) => {
-    const { log: _, ...task } = taskOf(fake, at);
+    const task = taskOf(fake, at);
     return { ...task, status: task.exitstatus === undefined ? 'running' : 'stopped' };
   },
   'GET /nodes/{node}/tasks/{upid}/log': ({ fake, at }) => taskOf(fake, at).log.map((t, index) => ({ n: index + 1, t })),
@@ -216,6 +216,11 @@ const acts: Record<string, Act> = {
     return null;
   },
 };
+
+/** As the list of tasks has it: a task that runs has no status there. */
+function told({ exitstatus, ...task }: FakeTask) {
+  return exitstatus === undefined ? task : { ...task, status: exitstatus };
+}
 
 function restore(call: Call, type: 'lxc' | 'qemu', volid: string): string {
   const at = { ...call.at, type, vmid: call.params['vmid'] ?? '' };
