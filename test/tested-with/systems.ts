@@ -59,6 +59,7 @@ export const SYSTEMS: readonly System[] = [
   real('PostgreSQL', ['psql', '--version'], NUMBER, 'test/plugins/services/databases', 'test/system/databases'),
   real('MariaDB', ['mariadbd', '--version'], NUMBER, 'test/plugins/services/databases'),
   real('SQLite', ['sqlite3', '--version'], NUMBER, 'test/plugins/services/databases'),
+  standIn('Proxmox VE', 'the API description of 9.1.3', 'test/plugins/hypervisors/proxmox'),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
   standIn(
