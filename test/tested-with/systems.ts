@@ -29,8 +29,12 @@ export const SYSTEMS: readonly System[] = [
     ['dockerd', '--version'],
     NUMBER,
     'test/plugins/services/docker-compose',
+    'test/plugins/hypervisors/docker',
     'test/system/docker-compose',
+    'test/system/guest-update',
   ),
+  real('libvirt', ['virsh', '--version'], NUMBER, 'test/plugins/hypervisors/libvirt'),
+  real('QEMU', ['qemu-system-x86_64', '--version'], NUMBER, 'test/plugins/hypervisors/libvirt'),
   real(
     'docker-compose',
     ['docker-compose', 'version', '--short'],
@@ -62,11 +66,7 @@ export const SYSTEMS: readonly System[] = [
   standIn('Proxmox VE', 'the API description of 9.1.3', 'test/plugins/hypervisors/proxmox'),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
-  standIn(
-    'Nginx Proxy Manager',
-    'the API description that it publishes',
-    'test/plugins/services/nginx-proxy-manager',
-    'test/system/nginx-proxy-manager',
-  ),
+  standIn('Nginx Proxy Manager', 'the API description that it publishes', 'test/plugins/services/nginx-proxy-manager'),
+  standIn('Apprise API', 'its documented API', 'test/plugins/notifications/apprise'),
   standIn('ntfy', 'its documented API', 'test/plugins/notifications/ntfy'),
 ];

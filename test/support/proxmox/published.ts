@@ -1,7 +1,8 @@
-/** Holds an exchange to the API description that Proxmox VE publishes, where that file is at hand ($HLA_SCHEMAS). */
-import { readFileSync } from 'node:fs';
+/** Holds an exchange to the API description that Proxmox VE publishes, where that file is at hand. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { root } from '#test/support/sources.ts';
 
 const Schema = z.looseObject({
   type: z.string().optional(),
@@ -31,9 +32,9 @@ export interface Exchange {
 
 /** @returns what is wrong with an exchange; undefined when the published description is not at hand. */
 export function openPublished(): ((exchange: Exchange) => string[]) | undefined {
-  const folder = process.env['HLA_SCHEMAS'];
-  if (folder === undefined) return undefined;
-  const file = File.parse(JSON.parse(readFileSync(join(folder, 'proxmox-9.1.3-methods.json'), 'utf8')));
+  const path = join(process.env['HLA_SCHEMAS'] ?? join(root, '../shared/schemas'), 'proxmox-9.1.3-methods.json');
+  if (!existsSync(path)) return undefined;
+  const file = File.parse(JSON.parse(readFileSync(path, 'utf8')));
   return ({ method, params, data }) => {
     if (file[method] === undefined) return [`${method} is not published`];
     const { parameters, returns } = Method.parse(file[method]);
