@@ -91,6 +91,7 @@ function updateOf(release: JsonObject): [string, JsonObject][] {
     ['hold', { set: 'set-one', release }],
     ['letGo', { keep: 'set-one' }],
     ['update', { to: '2', targets: [], release }],
+    ['ready', { release, data: true }],
     ['standby', { release }],
     ['revert', { release }],
   ];
