@@ -90,8 +90,8 @@ function updateOf(release: JsonObject): [string, JsonObject][] {
     ['fetch', { targets: [] }],
     ['hold', { set: 'set-one', release }],
     ['letGo', { keep: 'set-one' }],
-    ['update', { to: '2', targets: [], release }],
     ['ready', { release, data: true }],
+    ['update', { to: '2', targets: [], release }],
     ['standby', { release }],
     ['revert', { release }],
   ];
