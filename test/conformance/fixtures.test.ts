@@ -90,6 +90,7 @@ function updateOf(release: JsonObject): [string, JsonObject][] {
     ['fetch', { targets: [] }],
     ['hold', { set: 'set-one', release }],
     ['letGo', { keep: 'set-one' }],
+    ['ready', { release, data: true }],
     ['update', { to: '2', targets: [], release }],
     ['standby', { release }],
     ['revert', { release }],
