@@ -80,7 +80,6 @@ export function compileService(section: Section, around: ServiceSurroundings): C
       dependsOn,
       checks,
       guest: guestOf(read.core),
-      checks,
       config,
       backup: backup.section,
       update: update.section,
