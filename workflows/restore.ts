@@ -1,6 +1,6 @@
 /** Brings a whole service back from a backup set onto its host, whatever is left of it there. */
 import { z } from 'zod';
-import { chosenPoint, goTo, placeNames, requireActions, setOf } from '#sdk/matched-set.ts';
+import { canLoad, chosenPoint, goTo, lookFirst, placeNames, reachOf, requireActions, setOf } from '#sdk/matched-set.ts';
 import { defineWorkflow, InputText, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
@@ -27,9 +27,10 @@ export const workflow = defineWorkflow({
         archive.do('recall', wanted, { title: 'backup set', uses: backup.destinations }),
         archive.do(
           'checkRestore',
-          { ...wanted, overwrite },
-          { key: 'room', title: 'room for it', uses: backup.destinations },
+          { ...wanted, overwrite, ...canLoad(context) },
+          { key: 'room', title: 'room for it', uses: reachOf(context) },
         ),
+        ...lookFirst(context, release, parts),
         // Nothing of before is kept here, so there is no way back but another restore: a failure calls a person.
         reversible(sequence(stop, ...put)),
       ),

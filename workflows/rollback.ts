@@ -1,10 +1,14 @@
 /** Brings one service back to a restore point: image, configuration and data of the same instant, or the parts you name. */
 import { z } from 'zod';
 import {
+  canLoad,
   chosenPoint,
+  dumpPresent,
   goTo,
   keepPresent,
+  lookFirst,
   placeNames,
+  reachOf,
   releaseOf,
   requireActions,
   tidyStaging,
@@ -28,6 +32,7 @@ export const workflow = defineWorkflow({
     const { service, archive, backup, run } = context;
     const set = chosenPoint(context, to);
     const wanted = { set, service: service.name, from: placeNames(context) };
+    const reach = reachOf(context);
     const now = releaseOf(context);
     const target = outputOf(archive, 'recall', 'recall', 'release');
     const all = { image: true, config: true, data: true };
@@ -39,11 +44,16 @@ export const workflow = defineWorkflow({
         archive.do('recall', wanted, { title: 'restore point', uses: backup.destinations }),
         service.do('sources', {}),
         service.do('release', {}),
-        archive.do('checkRestore', wanted, { key: 'way-back', title: 'room for it', uses: backup.destinations }),
+        archive.do(
+          'checkRestore',
+          { ...wanted, ...canLoad(context) },
+          { key: 'way-back', title: 'room for it', uses: reach },
+        ),
+        ...lookFirst(context, target, parts),
         service.do('hold', { set: run.replaced, release: now }),
         // What was stopped runs again as it was when its present data cannot be kept.
         reversible(
-          sequence(there.stop, ...keepPresent(context)),
+          sequence(...dumpPresent(context), there.stop, ...keepPresent(context)),
           service.do('revert', { release: now }, { key: 'start-again', title: 'start again' }),
         ),
         reversible(sequence(...there.put), back.stop, ...back.put),

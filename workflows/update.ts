@@ -1,16 +1,21 @@
 /** Brings one service to its newest allowed version, or leaves it exactly as it was: image, configuration and data. */
 import { z } from 'zod';
 import {
+  canLoad,
+  dumpPresent,
   gate,
   goTo,
   keepPresent,
   makeSet,
   placeNames,
+  reachOf,
   releaseOf,
   requireActions,
   setOf,
   tidyStaging,
+  UNDO_DUMP_PRESENT,
 } from '#sdk/matched-set.ts';
+import { protectionOf } from '#sdk/protection.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
@@ -26,7 +31,7 @@ export const workflow = defineWorkflow({
   }),
 
   plan(context, { to, force }) {
-    const { service, archive, backup, change } = context;
+    const { service, archive, change } = context;
     requireActions(
       context,
       'update',
@@ -43,35 +48,39 @@ export const workflow = defineWorkflow({
     const version = outputOf(service, 'checkUpdate', 'check', 'to');
     const release = releaseOf(context);
     const set = setOf(context);
-    const reach = { ...set, from: placeNames(context) };
-
-    return tidied(
-      sequence(
-        service.do(
-          'checkUpdate',
-          { policy: change.policy, ...(to === undefined ? {} : { to }) },
-          { key: 'check', stopUnless: 'available' },
+    const reach = { ...set, from: placeNames(context), ...canLoad(context) };
+    const protection = protectionOf(context);
+    const look = { policy: change.policy, ...(to === undefined ? {} : { to }) };
+    const ready = [
+      service.do('checkUpdate', look, { key: 'check', stopUnless: 'available' }),
+      ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
+      ...(protection === null ? [] : [protection.check]),
+      service.do('fetch', { targets, policy: change.policy }),
+    ];
+    const changing = [
+      makeSet(context, { all: true, judge: !force, with: protection === null ? [] : [protection.make] }),
+      archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: reachOf(context) }),
+      service.do('hold', { set: set.set, release }),
+      reversible(
+        sequence(
+          service.do('update', { to: version, targets, release }),
+          gate(context, { key: 'gate', title: 'gate' }),
         ),
-        ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
-        service.do('fetch', { targets, policy: change.policy }),
-        makeSet(context, { all: true, judge: !force }),
-        archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: backup.destinations }),
-        service.do('hold', { set: set.set, release }),
-        reversible(
-          sequence(
-            service.do('update', { to: version, targets, release }),
-            gate(context, { key: 'gate', title: 'gate' }),
-          ),
-          ...wayBack(context),
-        ),
-        service.do('letGo', { keep: set.set }, { title: 'let go of older images' }),
+        ...wayBack(context, protection?.back),
       ),
-      ...tidyStaging(context),
-    );
+      service.do('letGo', { keep: set.set }, { title: 'let go of older images' }),
+    ];
+    // A snapshot that was never begun is not looked for: its hypervisor may be what did not answer.
+    const protectedly = protection === null ? changing : [tidied(sequence(...changing), protection.remove)];
+    return tidied(sequence(...ready, ...protectedly), ...tidyStaging(context));
   },
 });
 
-function wayBack(context: PlanContext): StepNode[] {
+/**
+ * A guest goes back as a whole, and only when all is to go back. It goes first: nothing in it may work any more. What its
+ * snapshot does not cover comes from the set of the same instant.
+ */
+function wayBack(context: PlanContext, guestBack: StepNode | undefined): StepNode[] {
   const { mode, askAfterMs, ...parts } = context.change.rollback;
   if (mode === 'never') return [];
   const set = setOf(context);
@@ -84,5 +93,7 @@ function wayBack(context: PlanContext): StepNode[] {
   if (mode === 'ask') return [weigh(null)];
   const { stop, put } = goTo(context, { set: set.set, release: releaseOf(context), parts });
   const asks = data && askAfterMs !== null ? [weigh(askAfterMs)] : [];
-  return [...asks, stop, ...(data ? keepPresent(context) : []), ...put];
+  if (guestBack !== undefined && parts.image && config && data) return [...asks, guestBack, stop, ...put];
+  if (!data) return [...asks, stop, ...put];
+  return [...asks, ...dumpPresent(context), stop, ...keepPresent(context, UNDO_DUMP_PRESENT), ...put];
 }

@@ -9,12 +9,15 @@ import { RESOURCES, subjectId, wordOf } from '#monitor/check.ts';
 /** Of a probe that says nothing of it. */
 const DEFAULT_TIMEOUT_MS = 10_000;
 
+/** A platform that is busy may take its time; it tells more than a probe does. */
+const HYPERVISOR_TIMEOUT_MS = 30_000;
+
 export function checksOfConfig(config: Config): Check[] {
   if (!config.monitoring.enabled) return [];
   const ofServices = config.services.flatMap(checksOfService);
   // A host is watched for what runs on it: one that nothing is asked of may well be asleep.
   const hosts = [...new Set(ofServices.map(({ host }) => host))];
-  return [...ofServices, ...hosts.flatMap((host) => checksOfHost(host, config))];
+  return [...ofServices, ...hosts.flatMap((host) => checksOfHost(host, config)), ...checksOfHypervisors(config)];
 }
 
 export function checksOfService({ name, host, checks }: ServiceConfig): Check[] {
@@ -52,6 +55,28 @@ function checksOfHost(host: string, { monitoring }: Config): Check[] {
       },
     ];
   });
+}
+
+/** Those that something that is watched runs on: asked by the first host that reaches them. */
+function checksOfHypervisors({ hypervisors, services, monitoring }: Config): Check[] {
+  const used = new Set(services.flatMap(({ guest, checks }) => (checks.length === 0 ? [] : (guest?.hypervisor ?? []))));
+  return hypervisors
+    .filter(({ name }) => used.has(name))
+    .flatMap(({ name, type, config, hosts: [host] }): Check[] => {
+      if (host === undefined) return [];
+      return [
+        {
+          id: `hypervisor ${name}`,
+          subject: subjectId('hypervisor', name),
+          host,
+          ask: { kind: 'hypervisor', plugin: { kind: 'hypervisor', name, type, config } },
+          intervalMs: monitoring.intervalMs,
+          timeoutMs: HYPERVISOR_TIMEOUT_MS,
+          failureThreshold: monitoring.failureThreshold,
+          successThreshold: monitoring.successThreshold,
+        },
+      ];
+    });
 }
 
 /** Every host of the configuration, with nothing for those that check nothing. */

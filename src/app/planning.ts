@@ -1,7 +1,7 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
 import { checkSettings } from '#app/check-settings.ts';
 import type { Settings } from '#app/settings.ts';
-import { asJson } from '#config/instances.ts';
+import { asJson, isObject } from '#config/instances.ts';
 import type { Config, HypervisorConfig, PluginInstance, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -109,6 +109,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       retention: backup.retention,
       compression: backup.compression,
       timeoutMs: backup.timeoutMs,
+      databases: hasDatabases(target),
       drill: backup.drill,
     },
     change: {
@@ -118,9 +119,16 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     },
     restorePoints: planner
       .restorePoints(target.name)
-      .map(({ id, createdAt, purpose }) => ({ id, createdAt, purpose }))
+      .map(({ id, createdAt, purpose, sizeBytes }) => ({ id, createdAt, purpose, sizeBytes }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
+}
+
+/** By the keys of the service's plugin: one that takes databases calls them so. */
+function hasDatabases({ config }: ServiceConfig): boolean {
+  const { backup } = config;
+  const databases = isObject(backup) ? backup['databases'] : undefined;
+  return Array.isArray(databases) && databases.length > 0;
 }
 
 function guestOf(planner: Planner, { guest, host: home }: ServiceConfig, timeoutMs: number): PlanContext['guest'] {

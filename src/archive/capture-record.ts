@@ -8,6 +8,7 @@ import { WORK_FILES } from '#archive/places.ts';
 import type { RawPath } from '#archive/raw.ts';
 import type { WalkType } from '#archive/walk.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { Dump } from '#sdk/databases/dump.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { SET_ID, SetPurpose } from '#sdk/kinds/destination.ts';
 import { Release } from '#sdk/kinds/service.ts';
@@ -23,6 +24,7 @@ export const CaptureRecord = z.object({
   compression: Compression,
   purpose: SetPurpose,
   release: Release.nullable(),
+  dumps: z.array(Dump),
   skippedSockets: z.int(),
   /** Length of the tar stream, for the progress display. */
   streamBytes: z.int(),

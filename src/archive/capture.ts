@@ -1,14 +1,15 @@
 /** Streams the sources through tar and zstd into a new set in the staging directory. */
 
 import { createWriteStream } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { nameRecord, writeCaptureRecord } from '#archive/capture-record.ts';
+import { toldDumps } from '#archive/dumps.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
-import { removeStaging, stagingPlace, stagingRoot, WORK_FILES } from '#archive/places.ts';
+import { removeStaging, type StagingPlace, stagingPlace, stagingRoot, WORK_FILES } from '#archive/places.ts';
 import type { RawPath } from '#archive/raw.ts';
 import { type ResolvedSource, resolveSources } from '#archive/sources.ts';
 import { PROGRESS_WORD } from '#archive/tar/messages.ts';
@@ -16,8 +17,9 @@ import { type TarReport, tarReport, vanishedDirectory } from '#archive/tar/repor
 import { toolVersions } from '#archive/versions.ts';
 import { walk } from '#archive/walk.ts';
 import { limited } from '#archive/warnings.ts';
-import type { AutopilotError } from '#kernel/errors.ts';
+import { AutopilotError } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
+import type { Dump } from '#sdk/databases/dump.ts';
 import { SET_FILES } from '#sdk/sets.ts';
 import type { Argv, Progress, Tools } from '#sdk/tools.ts';
 
@@ -29,10 +31,11 @@ const RECORDS_PER_REPORT = 64;
 /** Names are handed over in pieces of about this size: one write for each would cost more than the walk. */
 const NAMES_PER_WRITE = 32 << 10;
 
-/** Starts from scratch: what an earlier attempt left is removed first. */
+/** Starts from scratch, but for dumps that were made for it: what an earlier attempt left is removed first. */
 export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Promise<ArchiveOutput<'capture'>> {
   const place = stagingPlace(tools.stateDir, input.set);
-  await removeStaging(place);
+  const dumps = input.dumps ?? [];
+  await clear(place, dumps);
   const versions = await toolVersions(tools);
   const { sources, warnings } = await resolveSources(input.sources);
   await mkdir(place.partial, { recursive: true, mode: 0o700 });
@@ -55,6 +58,7 @@ export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Pro
     compression: input.compression,
     purpose: input.purpose ?? 'backup',
     release: input.release ?? null,
+    dumps,
     skippedSockets: fed.skippedSockets,
     streamBytes: bytes,
     vanished,
@@ -69,8 +73,19 @@ export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Pro
     archiveBytes,
     createdAt,
     warnings: allWarnings,
-    summary: `${formatCount(files, 'file')}  ${formatBytes(bytes)} → ${formatBytes(archiveBytes)}${noted}`,
+    summary: `${formatCount(files, 'file')}  ${formatBytes(bytes)} → ${formatBytes(archiveBytes)}${toldDumps(dumps)}${noted}`,
   };
+}
+
+async function clear(place: StagingPlace, dumps: readonly Dump[]): Promise<void> {
+  if (dumps.length === 0) return await removeStaging(place);
+  const kept = new Set(dumps.map(({ file }) => file));
+  const there = await readdir(place.partial);
+  const lost = [...kept].find((file) => !there.includes(file));
+  if (lost !== undefined) throw new AutopilotError('HA_NOT_FOUND', `${lost} is gone from ${place.partial}`);
+  for (const name of there) {
+    if (!kept.has(name)) await rm(join(place.partial, name), { recursive: true, force: true });
+  }
 }
 
 /** What the walk has found so far. */

@@ -4,6 +4,7 @@ import { capture } from '#archive/capture.ts';
 import { compare } from '#archive/compare.ts';
 import { copy, verifyCopy } from '#archive/copy.ts';
 import { attest, unpack } from '#archive/drill.ts';
+import { dump, load } from '#archive/dumps.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
 import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
@@ -20,6 +21,7 @@ export const plugin = archive.define({
   config: z.object({}),
   actions: {
     preflight,
+    dump: async (tools, input) => await inStaging(async () => await dump(tools, input)),
     capture: async (tools, input) => await inStaging(async () => await capture(tools, input)),
     seal: async (tools, input) => await inStaging(async () => await seal(tools, input)),
     copy,
@@ -29,6 +31,7 @@ export const plugin = archive.define({
     checkRestore,
     weigh,
     restore,
+    load,
     setAside,
     unpack: async (tools, input) => await inStaging(async () => await unpack(tools, input)),
     compare,

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { proveCopy, verifyCopy } from '#archive/copy.ts';
+import { requireLoadable } from '#archive/dumps.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { readHeader } from '#archive/manifest.ts';
 import { openSet } from '#archive/open-set.ts';
@@ -67,6 +68,7 @@ export async function checkRestore(
   const opened = await openSet(tools, { ...input, parts: [SET_FILES.manifest, SET_FILES.sums] });
   try {
     const targets = await checkTargets(tools, opened.directory, input);
+    await requireLoadable(tools, input, await readHeader(opened.directory));
     return { summary: `${formatCount(targets, 'tree')} can be put back` };
   } finally {
     await opened.release();

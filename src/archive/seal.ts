@@ -9,10 +9,12 @@ import { type CaptureRecord, capturedNames, readCaptureRecord } from '#archive/c
 import { type FileSum, formatSums, sumFile } from '#archive/checksum.ts';
 import { compareNames } from '#archive/compare-names.ts';
 import { readData } from '#archive/data.ts';
+import { readBackDumps, toldDumps } from '#archive/dumps.ts';
 import { flush, renameDurably, writeFlushed } from '#archive/durable.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { formatIndexLine } from '#archive/index-line.ts';
 import { readHeader, readScript, writeManifest } from '#archive/manifest.ts';
+import { oddSize } from '#archive/odd-size.ts';
 import { exists, stagingPlace, WORK_FILES } from '#archive/places.ts';
 import type { TarMember } from '#archive/tar/header.ts';
 import { limited } from '#archive/warnings.ts';
@@ -27,6 +29,7 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     // The manifest gets its name when all else is written: with it there, an earlier execution was cut short after that.
     if (!(await exists(join(place.partial, SET_FILES.manifest)))) {
       const record = await readCaptureRecord(place.partial);
+      await readBackDumps(tools, place.partial, record.dumps);
       const reading = await readBack(tools, place.partial, record);
       await writeParts(tools, { directory: place.partial, record, ...reading });
     }
@@ -35,7 +38,7 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     tools.signal.throwIfAborted();
     await renameDurably(place.partial, place.sealed);
   }
-  const { counts, parts, finishedAt, purpose } = await readHeader(place.sealed);
+  const { counts, databases, parts, finishedAt, purpose } = await readHeader(place.sealed);
   const sizeBytes = Object.values(parts).reduce((sum, part) => sum + part.bytes, 0);
   return {
     files: counts.files,
@@ -43,7 +46,8 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     sizeBytes,
     verifiedAt: finishedAt,
     purpose,
-    summary: `${formatCount(counts.files, 'file')} read back (${formatBytes(counts.contentBytes)}), all match`,
+    summary: `${formatCount(counts.files, 'file')} read back (${formatBytes(counts.contentBytes)})${toldDumps(databases)}, all match`,
+    warnings: oddSize(sizeBytes, input.usualBytes),
   };
 }
 
@@ -128,7 +132,8 @@ async function writeParts(
 ): Promise<void> {
   const script = join(directory, SET_FILES.script);
   await writeFile(script, await readScript(), { mode: 0o700, flush: true });
-  const parts = { [SET_FILES.data]: data, [SET_FILES.script]: await sumFile(script, tools) };
+  const parts: SetHeader['parts'] = { [SET_FILES.data]: data, [SET_FILES.script]: await sumFile(script, tools) };
+  for (const { file } of record.dumps) parts[file] = await sumFile(join(directory, file), tools);
   const header: SetHeader = {
     formatVersion: FORMAT_VERSION,
     set: record.set,
@@ -143,6 +148,7 @@ async function writeParts(
     compression: record.compression,
     purpose: record.purpose,
     release: record.release,
+    databases: record.dumps,
     parts,
     warnings: limited([...record.warnings, ...warnings]),
   };

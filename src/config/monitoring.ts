@@ -6,11 +6,14 @@ import { asJson, isObject, pick } from '#config/instances.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
 import { child, locate } from '#config/locate.ts';
+import { settleProbes } from '#config/outside.ts';
 import { fullPath, type Section } from '#config/section.ts';
 import type { MonitoringConfig, ServiceCheck } from '#config/types.ts';
 import { formatDuration, parseDuration } from '#kernel/duration.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import { Duration, milliseconds } from '#sdk/duration.ts';
+import { CommandProbe } from '#sdk/probes/command.ts';
+import { Route } from '#sdk/probes/route.ts';
 import { Probe } from '#sdk/probes.ts';
 
 /** Asked more often, checks would be a load of their own. */
@@ -48,21 +51,30 @@ export const Monitoring = z.object({
     .prefault('6h')
     .describe('What is still down is told again after this long; null: never'),
   resources: Resources.prefault({}),
+  outside: Route.optional().describe(
+    'The way by which probes with `external: true` are asked from outside: a proxy that stands there',
+  ),
 });
 
-const OWN = {
+/** What a check says besides its probe. */
+export const CHECK_KEYS = {
   interval: Interval.optional().describe('Default: monitoring.interval'),
   failure_threshold: Threshold.optional().describe('Default: monitoring.failure_threshold'),
   success_threshold: Threshold.optional().describe('Default: monitoring.success_threshold'),
 };
-const EXTERNAL = { external: z.boolean().default(false).describe('Tells whether the world outside can reach it') };
+const EXTERNAL = {
+  external: z
+    .boolean()
+    .default(false)
+    .describe('The command itself looks from outside, and tells whether the service can be reached from there'),
+};
 
 type ProbeForm = z.ZodObject<{ type: z.ZodLiteral<string> }>;
 
 /** The forms of a probe, each with what a check says besides. */
 const forms = Probe.options.map((form) => {
-  const known: z.ZodRawShape = form.shape;
-  return z.strictObject({ ...known, ...('external' in known ? {} : EXTERNAL), ...OWN }) as unknown as ProbeForm;
+  const known: z.ZodObject = form;
+  return known.safeExtend({ ...(form === CommandProbe ? EXTERNAL : {}), ...CHECK_KEYS }) as unknown as ProbeForm;
 });
 
 /** One entry of a service's `monitor:` list. */
@@ -77,7 +89,9 @@ export const MonitorList = z
 
 export function compileMonitoring(value: Json, section: Section): MonitoringConfig {
   const read = check(Monitoring, value, { section });
-  return read === undefined ? DEFAULT_MONITORING : compiled(read);
+  if (read !== undefined) return compiled(read);
+  // What is wrong has been told; what needs a way outside is not told that there is none.
+  return { ...DEFAULT_MONITORING, outside: child(section.node, 'outside') === undefined ? null : {} };
 }
 
 function compiled(read: z.output<typeof Monitoring>): MonitoringConfig {
@@ -96,6 +110,7 @@ function compiled(read: z.output<typeof Monitoring>): MonitoringConfig {
       swap: resources.swap_used_percent,
       load: resources.load_per_core,
     },
+    outside: read.outside === undefined ? null : asJson(read.outside),
   };
 }
 
@@ -115,8 +130,10 @@ export function checksOf(
   service: { prepared: JsonObject; config: JsonObject; section: Section },
   monitoring: MonitoringConfig,
 ): ServiceCheck[] {
-  const own = service.prepared['monitor'];
-  if (own === undefined) return plain(service.config['validate'], monitoring);
+  const { section } = service;
+  const written = service.prepared['monitor'];
+  if (written === undefined) return plain(service.config['validate'], monitoring);
+  const own = settleProbes('monitor', written, { section, outside: monitoring.outside });
   const entries = Array.isArray(own) ? own.filter(isObject) : [];
   return entries.flatMap((entry, index) => {
     const every = entry['interval'];
@@ -125,7 +142,7 @@ export function checksOf(
     const whole = MonitorEntry.safeParse({ timeout: formatDuration(limit), ...entry });
     if (!whole.success) return [];
     const { interval: intervalMs = monitoring.intervalMs, timeout, ...thresholds } = Timing.parse(whole.data);
-    if (timeout > intervalMs) tellTooLong(service.section, index);
+    if (timeout > intervalMs) tellTooLong(section, index);
     const parts = asJson(whole.data);
     const probe = pick(parts, probeKeys(whole.data.type));
     // What a probe says of its keys together is said of it here as well.

@@ -1,7 +1,7 @@
 /** The reference page of the configuration, made from the same schemas that judge it. */
 import { z } from 'zod';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
-import { Monitoring } from '#config/monitoring.ts';
+import { CHECK_KEYS, Monitoring, MonitorList } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
 import {
   Backup,
@@ -15,6 +15,7 @@ import {
 } from '#config/schema.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
+import { Probe } from '#sdk/probes.ts';
 
 interface Row {
   key: string;
@@ -62,6 +63,13 @@ const HYPERVISORS_NOTE = 'By name; each has these, and the keys of its plugin. S
 
 const NOTIFICATIONS_NOTE = 'Who is told of what, and how: see [notifications](../notifications.md).';
 
+const PROBES = `## Probes
+
+Questions whose answer tells whether a service works; each has a \`type\`, and the keys of that. See [probes](../probes.md).
+`;
+
+const CHECK_NOTE = `An entry of a service's \`monitor:\` is a probe that says a little more.`;
+
 export function configurationReference(catalog: PluginCatalog): string {
   const parts = [
     INTRODUCTION,
@@ -87,6 +95,9 @@ export function configurationReference(catalog: PluginCatalog): string {
     section('## `backup`', rowsOf(Backup, ''), BACKUP_NOTE),
     section('## `updates`', rowsOf(Updates, ''), UPDATES_NOTE),
     section('## `monitoring`', rowsOf(Monitoring, ''), MONITORING_NOTE),
+    PROBES,
+    ...Probe.options.map((probe) => section(`### \`type: ${typeOf(probe)}\``, rowsOf(withoutType(probe), ''))),
+    section('### Keys of a check', rowsOf(z.object(CHECK_KEYS), ''), CHECK_NOTE),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>
       section(heading(plugin), [
@@ -131,9 +142,20 @@ function rowsOf(schema: z.ZodObject, prefix: string): Row[] {
       return [{ ...row, standard: '' }, ...rowsOf(form, `${name}.`)];
     }
     if (form instanceof z.ZodUnion) return [row, ...ownForms(form).flatMap((own) => rowsOf(own, `${name}.`))];
+    if (form instanceof z.ZodArray && (form.element === Probe || form === core(MonitorList))) {
+      return [{ ...row, takes: 'list of [probes](#probes)' }];
+    }
     const inner = form instanceof z.ZodArray ? `${name}[].` : `${name}.*.`;
     return [row, ...memberForms(form).flatMap((member) => rowsOf(member, inner))];
   });
+}
+
+function typeOf(probe: (typeof Probe.options)[number]): string {
+  return [...probe.shape.type.values].join();
+}
+
+function withoutType(probe: (typeof Probe.options)[number]): z.ZodObject {
+  return z.object(Object.fromEntries(Object.entries(shapeOf(probe)).filter(([key]) => key !== 'type')));
 }
 
 /** The maps among the forms that a field may have. */

@@ -17,7 +17,7 @@ import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 export const NOT_YET = {
   top: [],
   global: [],
-  service: ['databases'],
+  service: [],
 } as const;
 
 export const Version = z.literal(1).describe('The version of the configuration format');
@@ -184,7 +184,7 @@ export const ServiceCore = z.object({
   type: z.string().describe('The plugin'),
   host: z.string().optional().describe('Where the service runs. Default: this machine'),
   depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
-  guest: GuestOf.optional().describe('The guest that the service runs in'),
+  guest: GuestOf.optional().describe('The guest that the service runs in: an update snapshots it first'),
   monitor: MonitorList,
 });
 

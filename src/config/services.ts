@@ -8,6 +8,7 @@ import { shapeOf } from '#config/introspect.ts';
 import { addError, type Place } from '#config/issues.ts';
 import { child, textOf } from '#config/locate.ts';
 import { checksOf } from '#config/monitoring.ts';
+import { settleProbes } from '#config/outside.ts';
 import { Backup, ServiceCore, Update } from '#config/schema.ts';
 import { fullPath, reportUnknownName, type Section } from '#config/section.ts';
 import type { BackupConfig, MonitoringConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
@@ -68,9 +69,10 @@ export function compileService(section: Section, around: ServiceSurroundings): C
     addError(section.report, { at: section.node.at, path: fullPath({ section, path: ['update'] }), message });
   }
   const { name, type } = read.core;
-  const checks = checksOf({ prepared: read.prepared, config: read.config, section }, around.monitoring);
+  const own = settled(read.config, section, around.monitoring);
+  const checks = checksOf({ prepared: read.prepared, config: own, section }, around.monitoring);
   const dependsOn = [...new Set(read.core.depends_on ?? [])];
-  const config = { ...read.config, backup: backup.pluginKeys, update: update.pluginKeys };
+  const config = { ...own, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
   return {
     service: {
@@ -86,6 +88,12 @@ export function compileService(section: Section, around: ServiceSurroundings): C
     },
     effective: effectiveService({ ...read.prepared, host, ...merged }, read.plugin),
   };
+}
+
+function settled(config: JsonObject, section: Section, { outside }: MonitoringConfig): JsonObject {
+  const { validate } = config;
+  if (validate === undefined) return config;
+  return { ...config, validate: settleProbes('validate', validate, { section, outside }) };
 }
 
 type Core = z.output<typeof ServiceCore>;

@@ -85,6 +85,8 @@ export interface MonitoringConfig {
   reminderMs: number | null;
   /** From which value on it is told, in percent; `load` is for each core. Null: not watched. */
   resources: Record<'disk' | 'inodes' | 'memory' | 'swap' | 'load', number | null>;
+  /** The way by which probes are asked from outside, as `Route` of the sdk reads it. Null: there is none. */
+  outside: JsonObject | null;
 }
 
 export interface ServiceCheck {

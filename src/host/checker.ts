@@ -1,4 +1,5 @@
 /** Makes single checks on this machine: asks a probe, or reads how full something is. */
+import { performAction } from '#host/perform.ts';
 import type { HostPorts, StepVoice } from '#host/ports.ts';
 import { readResource } from '#host/resources.ts';
 import { openScratch } from '#host/scratch.ts';
@@ -7,6 +8,8 @@ import { AutopilotError, errorText } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
 import type { Check, Finding } from '#monitor/check.ts';
 import { wordOf } from '#monitor/check.ts';
+import { hypervisor as kind } from '#sdk/kinds/hypervisor.ts';
+import type { PluginRef } from '#sdk/plan.ts';
 import { Probe, runProbe } from '#sdk/probes.ts';
 
 /** A probe keeps its own time; one that does not is not waited for longer than this (milliseconds). */
@@ -56,6 +59,7 @@ async function make(
       value,
     }));
   }
+  if (ask.kind === 'hypervisor') return [await inspect(check, ask.plugin, { ports, voice, signal })];
   const stepKey = `check-${id}`;
   await using scratch = openScratch(ports.stateDir, stepKey);
   const use = (): never => {
@@ -64,6 +68,28 @@ async function make(
   const tools = createTools({ config: {}, name: id, stepKey, signal, scratch, use }, ports, voice);
   const { probe: asked, ok, detail, durationMs: tookMs } = await runProbe(tools, Probe.parse(ask.probe));
   return [{ check: id, item: null, asked, ok, detail, tookMs, value: null }];
+}
+
+/** A platform that tells of itself is there. */
+async function inspect(
+  { id, timeoutMs, ask }: Check,
+  plugin: PluginRef,
+  { ports, voice, signal }: { ports: HostPorts; voice: StepVoice; signal: AbortSignal },
+): Promise<Finding> {
+  const started = performance.now();
+  const step = {
+    plugin,
+    uses: [],
+    action: 'inspect',
+    input: {},
+    key: `check-${id}`,
+    timeoutMs,
+    mayHaveRun: false,
+    voice,
+  };
+  const { version } = kind.actions.inspect.output.parse(await performAction(step, ports, signal));
+  const tookMs = Math.round(performance.now() - started);
+  return { check: id, item: null, asked: wordOf(ask), ok: true, detail: `version ${version}`, tookMs, value: null };
 }
 
 function tooLate(check: Check): Finding {

@@ -65,7 +65,7 @@ export async function openPlugin(plugin: Plugin | undefined, problems: string[] 
         action,
         input,
         key: `test-${action}`,
-        timeoutMs: 60_000,
+        timeoutMs: 300_000,
         mayHaveRun: false,
       };
       return performAction(

@@ -32,6 +32,7 @@ export const errorCodes = {
   HA_DESTINATION_UNUSABLE: 'never',
   HA_NO_SPACE: 'never',
   HA_SET_CORRUPT: 'never',
+  HA_DUMP_INVALID: 'never',
   HA_SET_UNSAFE: 'never',
   HA_RESTORE_REFUSED: 'never',
   HA_OUTCOME_UNKNOWN: 'never',

@@ -22,7 +22,7 @@ export function advance(world: World, results: readonly Result[], around: Around
     const subject = subjectOfFinding(check, result.item);
     const before = states.get(key);
     const time = { from: result.at - result.tookMs, to: result.at };
-    const planned = check.ask.kind === 'probe' && plannedBy(subject, time, around) !== undefined;
+    const planned = check.ask.kind !== 'resource' && plannedBy(subject, time, around) !== undefined;
     const after = judge(check, before, result, planned);
     if (after === before) continue;
     states.set(key, after);
@@ -59,7 +59,7 @@ function membersOf(
     if (check !== undefined) add(subjectOfFinding(check, last.item), key);
   }
   // What was never asked is not known to be good.
-  for (const { id, subject, ask } of checks.values()) if (ask.kind === 'probe') add(subject, id);
+  for (const { id, subject, ask } of checks.values()) if (ask.kind !== 'resource') add(subject, id);
   return members;
 }
 

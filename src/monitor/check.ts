@@ -1,5 +1,6 @@
 /** What is checked, and what a check found: the words that controller and workers share. */
 import { z } from 'zod';
+import { PluginRef } from '#sdk/plan.ts';
 
 export const RESOURCES = ['disk', 'inodes', 'memory', 'swap', 'load'] as const;
 export type Resource = (typeof RESOURCES)[number];
@@ -7,6 +8,7 @@ export type Resource = (typeof RESOURCES)[number];
 /** How a worker finds out. */
 const Ask = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('probe'), probe: z.record(z.string(), z.json()) }),
+  z.object({ kind: z.literal('hypervisor'), plugin: PluginRef }),
   z.object({ kind: z.literal('resource'), resource: z.enum(RESOURCES), limit: z.number() }),
 ]);
 
@@ -46,9 +48,9 @@ export interface Result extends Finding {
 
 /**
  * Who can be down. `service`: it does not work; `external`: it cannot be reached from outside; `host`: no worker of it is
- * there; `resource`: something of a host runs out.
+ * there; `hypervisor`: its platform does not answer; `resource`: something of a host runs out.
  */
-export type SubjectKind = 'service' | 'external' | 'host' | 'resource';
+export type SubjectKind = 'service' | 'external' | 'host' | 'hypervisor' | 'resource';
 
 export function subjectId(kind: SubjectKind, name: string): string {
   return `${kind}:${name}`;
@@ -77,5 +79,6 @@ export function staleAfterMs({ intervalMs, timeoutMs }: Pick<Check, 'intervalMs'
 /** As much as is known of a question before it is read. */
 export function wordOf(ask: Check['ask']): string {
   if (ask.kind === 'resource') return ask.resource;
+  if (ask.kind === 'hypervisor') return `hypervisor ${ask.plugin.name}`;
   return typeof ask.probe['type'] === 'string' ? ask.probe['type'] : 'probe';
 }

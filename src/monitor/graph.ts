@@ -1,10 +1,12 @@
-/** Who needs whom: service → services that it depends on → hosts. */
+/** Who needs whom: service → services that it depends on → hosts, and the hypervisor of the guest that it runs in. */
 import { type SubjectKind, subjectId, subjectOf } from '#monitor/check.ts';
 
 export interface GraphService {
   name: string;
   host: string;
   dependsOn: readonly string[];
+  /** The guest that it runs in, if it is known. */
+  guest?: { hypervisor: string } | null;
 }
 
 export interface Graph {
@@ -21,7 +23,11 @@ export function openGraph(services: readonly GraphService[]): Graph {
     const { kind, name } = subjectOf(subject);
     const service = known.get(name);
     if (service === undefined) return [];
-    const own = [...service.dependsOn.map((other) => id('service', other)), id('host', service.host)];
+    const own = [
+      ...service.dependsOn.map((other) => id('service', other)),
+      id('host', service.host),
+      ...(service.guest == null ? [] : [id('hypervisor', service.guest.hypervisor)]),
+    ];
     if (kind === 'external') return [id('service', name), ...own];
     return kind === 'service' ? own : [];
   };
@@ -37,7 +43,9 @@ export function openGraph(services: readonly GraphService[]): Graph {
   return {
     needs,
     services: (subject) =>
-      [subject, ...needs(subject)].map(subjectOf).flatMap(({ kind, name }) => (kind === 'host' ? [] : [name])),
+      [subject, ...needs(subject)]
+        .map(subjectOf)
+        .flatMap(({ kind, name }) => (kind === 'service' || kind === 'external' ? [name] : [])),
   };
 }
 

@@ -88,7 +88,8 @@ function tell(scene: Scene, incident: Incident): Told | undefined {
   const { around, open } = scene;
   const { now, reminderMs } = around;
   const { subject } = incident;
-  const root = around.graph.needs(subject).find((needed) => isDown(scene, needed)) ?? null;
+  // The last one needs nothing itself: it is what a person has to mend.
+  const root = around.graph.needs(subject).findLast((needed) => isDown(scene, needed)) ?? null;
   if (root !== null) {
     if (incident.root !== root) open.set(subject, { ...incident, root });
     return undefined;

@@ -63,7 +63,7 @@ function good(check: Check, before: CheckState, result: Result): CheckState {
 }
 
 function isGood({ ask }: Check, before: CheckState | undefined, { ok, value }: Result): boolean {
-  if (ask.kind === 'probe' || value === null) return ok;
+  if (ask.kind !== 'resource' || value === null) return ok;
   return value < (before?.state === 'down' ? ask.limit * (1 - MARGIN) : ask.limit);
 }
 

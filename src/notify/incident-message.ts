@@ -51,6 +51,7 @@ const SEVERITY: Record<SubjectKind, Message['severity']> = {
   service: 'error',
   external: 'error',
   host: 'error',
+  hypervisor: 'error',
   resource: 'warning',
 };
 
@@ -71,7 +72,7 @@ export function serviceOf(subject: string): string {
 /** `nas/disk /mnt/usb` → `nas: disk /mnt/usb`. */
 function nameOf(subject: string): string {
   const { kind, name } = subjectOf(subject);
-  if (kind === 'host') return `host ${name}`;
+  if (kind === 'host' || kind === 'hypervisor') return `${kind} ${name}`;
   return kind === 'resource' ? name.replace('/', ': ') : name;
 }
 
@@ -86,12 +87,15 @@ const WORDS: Record<SubjectKind, [down: string, up: string]> = {
   service: ['is down', 'is up again'],
   external: ['cannot be reached from outside', 'can be reached from outside again'],
   host: ['is away: no worker of it is there', 'is there again'],
+  hypervisor: ['does not answer', 'answers again'],
   resource: ['is nearly used up', 'has room again'],
 };
 
 function nextOf(subject: string): string {
   const { kind, name } = subjectOf(subject);
   if (kind === 'host') return `Next: is ${name} on, and does  homelab-autopilot worker --host ${name}  run there?`;
+  if (kind === 'hypervisor')
+    return 'Next: is it on, and do its address and credentials still hold? See  homelab-autopilot doctor';
   if (kind === 'resource') return 'Next: make room, or raise the limit under  monitoring.resources';
   return `Next: look with  homelab-autopilot services show ${name}, ask again with  homelab-autopilot check ${name}`;
 }

@@ -1,20 +1,25 @@
 /** Parts of plans that several workflows share: making a matched set of image, configuration and data, and going back to one. */
 import { AutopilotError } from '#kernel/errors.ts';
-import type { PlanNode } from '#sdk/plan.ts';
+import type { PlanNode, PluginRef } from '#sdk/plan.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { bracket, outputOf, parallel, persistent, sequence } from '#sdk/workflow.ts';
 
 /** Keys of the steps whose outputs later steps speak of. */
-const KEYS = { sources: 'sources', release: 'release', preflight: 'preflight' } as const;
+const KEYS = { sources: 'sources', release: 'release', preflight: 'preflight', dump: 'dump' } as const;
+
+const DUMP_PRESENT = 'dump-present';
+
+/** The same on a way back, where steps have other keys. */
+export const UNDO_DUMP_PRESENT = `undo-${DUMP_PRESENT}`;
 
 /**
  * Brings the data to rest, captures it together with what runs, verifies the set, and brings a verified copy to every
  * destination. `all` stops everything that can write, so that data and images are of one instant; without `judge` the
- * service need not work afterwards, for it did not work before.
+ * service need not work afterwards, for it did not work before. `with` is done at the same instant.
  */
 export function makeSet(
   context: PlanContext,
-  { all = false, judge = true }: { all?: boolean; judge?: boolean } = {},
+  { all = false, judge = true, with: also = [] }: { all?: boolean; judge?: boolean; with?: StepNode[] } = {},
 ): PlanNode {
   const { run, service, archive, backup } = context;
   const set = setOf(context);
@@ -22,13 +27,14 @@ export function makeSet(
   const sources = sourcesOf(context);
   const knowsRelease = service.can('release');
   return sequence(
-    service.do('sources', {}),
+    // Files of a database that goes on would be torn; its dump is what brings it back.
+    service.do('sources', backup.databases && !all ? { dumped: true } : {}),
     ...(knowsRelease ? [service.do('release', {})] : []),
     archive.do('preflight', { sources, destinations: placeNames(context) }, { uses: places }),
     bracket(
       sequence(
         // One attempt: the service may already be down, and the way out is the release below, not a second try.
-        service.do('quiesce', all ? { all } : {}, { retry: { attempts: 1 } }),
+        ...toRest(context, all),
         archive.do('capture', {
           ...set,
           run: run.id,
@@ -39,13 +45,45 @@ export function makeSet(
             contentBytes: outputOf(archive, 'preflight', KEYS.preflight, 'contentBytes'),
           },
           ...(knowsRelease ? { release: releaseOf(context) } : {}),
+          ...(backup.databases ? { dumps: outputOf(archive, 'dump', KEYS.dump, 'dumps') } : {}),
         }),
+        ...also,
       ),
       persistent(service.do('resume', judge ? {} : { judge })),
     ),
-    archive.do('seal', set, { key: 'verify', title: 'verify' }),
+    archive.do('seal', { ...set, ...usualSize(context) }, { key: 'verify', title: 'verify' }),
     parallel(...places.map((place) => copyTo(context, place))),
   );
+}
+
+/** The median of the last backups: one odd set among them does not change what is usual. */
+function usualSize({ restorePoints }: PlanContext): { usualBytes?: number } {
+  const sizes = restorePoints.filter(({ purpose }) => purpose === 'backup').slice(0, 5);
+  const sorted = sizes.map(({ sizeBytes }) => sizeBytes).toSorted((a, b) => a - b);
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  return middle === undefined || sizes.length < 2 ? {} : { usualBytes: middle };
+}
+
+/** Writers stop, databases are dumped, and where all is to be of one instant the databases stop after that. */
+function toRest(context: PlanContext, all: boolean): StepNode[] {
+  const { service, backup } = context;
+  const once = { retry: { attempts: 1 } };
+  if (!backup.databases) return [service.do('quiesce', all ? { all } : {}, once)];
+  if (!all) return [service.do('quiesce', {}, once), dump(context, setOf(context), { key: KEYS.dump })];
+  return [
+    service.do('quiesce', { all, databases: 'keep' }, once),
+    dump(context, setOf(context), { key: KEYS.dump, all }),
+    service.do('quiesce', { all }, { ...once, key: 'quiesce-databases', title: 'quiesce databases' }),
+  ];
+}
+
+function dump(
+  { archive, service, backup }: PlanContext,
+  set: { set: string; service: string },
+  { key, ...how }: { key: string; all?: boolean; missing?: boolean },
+): StepNode {
+  const { compression } = backup;
+  return archive.do('dump', { ...set, compression, ...how }, { key, title: 'dump databases', uses: [service] });
 }
 
 function copyTo(context: PlanContext, place: PlanContext['backup']['destinations'][number]): PlanNode {
@@ -71,8 +109,22 @@ function copyTo(context: PlanContext, place: PlanContext['backup']['destinations
   );
 }
 
+/**
+ * Dumps the databases of now, as far as their files will not be kept: before all stops, and so before `keepPresent`.
+ * Nothing for a service without databases.
+ */
+export function dumpPresent(context: PlanContext): StepNode[] {
+  const { run, service, backup } = context;
+  if (!backup.databases) return [];
+  const set = { set: run.replaced, service: service.name };
+  return [
+    service.do('quiesce', { all: true, databases: 'keep' }, { key: 'quiesce-present', title: 'quiesce' }),
+    dump(context, set, { key: DUMP_PRESENT, all: true, missing: true }),
+  ];
+}
+
 /** Keeps the data of now in a set of its own, before it is replaced. Nothing may write meanwhile. */
-export function keepPresent(context: PlanContext): StepNode[] {
+export function keepPresent(context: PlanContext, dumpKey = DUMP_PRESENT): StepNode[] {
   const { run, service, archive, backup } = context;
   const set = { set: run.replaced, service: service.name };
   return [
@@ -85,6 +137,7 @@ export function keepPresent(context: PlanContext): StepNode[] {
         compression: backup.compression,
         purpose: 'before-rollback',
         release: releaseOf(context),
+        ...(backup.databases ? { dumps: outputOf(archive, 'dump', dumpKey, 'dumps') } : {}),
       },
       { key: 'keep-present', title: 'keep present data' },
     ),
@@ -114,6 +167,15 @@ export interface Parts {
   data: boolean;
 }
 
+/** Before anything is stopped, where the plugin can tell: whether the release could run here now. */
+export function lookFirst(
+  { service }: PlanContext,
+  release: ReturnType<typeof releaseOf>,
+  { data }: Pick<Parts, 'data'>,
+): StepNode[] {
+  return service.can('ready') ? [service.do('ready', { release, data }, { title: 'nothing in its way' })] : [];
+}
+
 /** From whatever is now to what a set holds, proven by the gate. `suffix` keeps the keys of two such ways apart. */
 export function goTo(
   context: PlanContext,
@@ -128,10 +190,16 @@ export function goTo(
     { set, service: service.name, from: placeNames(context), data: parts.data, config: parts.config },
     { ...named('restore', 'put data back'), uses: backup.destinations },
   );
+  const load = archive.do(
+    'load',
+    { set, service: service.name, from: placeNames(context), release, image: parts.image },
+    { ...named('load', 'put databases back'), uses: [...backup.destinations, service] },
+  );
   return {
     stop: service.do('standby', { release }, named('stop', 'stop')),
     put: [
       ...(parts.data || parts.config ? [restore] : []),
+      ...(parts.data && backup.databases ? [load] : []),
       service.do('revert', { release, image: parts.image }, named('revert', 'run the old version')),
       gate(context, named('gate-again', 'gate again')),
     ],
@@ -162,6 +230,16 @@ function sourcesOf({ service }: PlanContext) {
 
 export function setOf({ run, service }: PlanContext): { set: string; service: string } {
   return { set: run.restorePoint, service: service.name };
+}
+
+/** What `checkRestore` is told when the dumps of a set can be put back. */
+export function canLoad({ backup }: PlanContext): { databases?: true } {
+  return backup.databases ? { databases: true } : {};
+}
+
+/** What a look at a set calls: its destinations, and the service where it has databases. */
+export function reachOf({ backup, service }: PlanContext): { readonly ref: PluginRef }[] {
+  return backup.databases ? [...backup.destinations, service] : backup.destinations;
 }
 
 export function placeNames({ backup }: PlanContext): string[] {

@@ -7,6 +7,11 @@ export async function mountPoints(): Promise<string[]> {
   return fieldOfLines('/proc/self/mountinfo', 4);
 }
 
+/** What of its file system each mount shows: the directory of the host behind a bind mount, for one. */
+export async function mountRoots(): Promise<string[]> {
+  return fieldOfLines('/proc/self/mountinfo', 3);
+}
+
 export interface Mount {
   path: string;
   /** The type of its file system: `ext4`, `nfs4`, `fuse.sshfs` … */

@@ -1,57 +1,37 @@
 /** Probes: questions whose answer tells whether a service works. The same for gates, drills and monitoring. */
 import { z } from 'zod';
 import { errorText } from '#kernel/errors.ts';
-import { pause } from '#kernel/wait.ts';
-import { Command } from '#sdk/command.ts';
-import { Duration, milliseconds } from '#sdk/duration.ts';
-import { askCommand } from '#sdk/probes/command.ts';
-import { askHttp } from '#sdk/probes/http.ts';
-import { askProcess } from '#sdk/probes/process.ts';
+import { milliseconds } from '#sdk/duration.ts';
+import { askCommand, CommandProbe } from '#sdk/probes/command.ts';
+import { askContainer, ContainerProbe } from '#sdk/probes/container.ts';
+import { askDns, DnsProbe } from '#sdk/probes/dns.ts';
+import { askHttp, HttpProbe } from '#sdk/probes/http.ts';
+import { askLog, LogProbe } from '#sdk/probes/log.ts';
+import { askPing, PingProbe } from '#sdk/probes/ping.ts';
+import { askProcess, ProcessProbe } from '#sdk/probes/process.ts';
+import { ProbeResult } from '#sdk/probes/result.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
-import { askTcp } from '#sdk/probes/tcp.ts';
+import { askSystemd, SystemdProbe } from '#sdk/probes/systemd.ts';
+import { askTcp, TcpProbe } from '#sdk/probes/tcp.ts';
+import { type Look, type ProbeTiming, watch } from '#sdk/probes/watch.ts';
 import type { Tools } from '#sdk/tools.ts';
 
-export const ProbeResult = z.object({
-  probe: z.string().describe('The probe in words: GET http://127.0.0.1:8090/healthz'),
-  ok: z.boolean(),
-  detail: z.string().describe('What was seen'),
-  durationMs: z.number().nonnegative(),
-});
-export type ProbeResult = z.output<typeof ProbeResult>;
-
-const timeout = Duration.default('10s').describe('How long one try may take');
+export type { ProbeTiming };
+export { ProbeResult };
 
 /** One entry of a `validate:` list. */
 export const Probe = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('http'),
-    url: z.url({ protocol: /^https?$/, error: 'not an http or https address' }),
-    status: z.int().min(100).max(599).default(200).describe('The status that the answer must have'),
-    body_contains: z.string().min(1).optional().describe('A text that the answer must contain'),
-    timeout,
-  }),
-  z.strictObject({
-    type: z.literal('tcp'),
-    host: z.string().min(1).default('127.0.0.1'),
-    port: z.int().min(1).max(65_535),
-    timeout,
-  }),
-  z.strictObject({
-    type: z.literal('process'),
-    match: z.string().min(1).describe('The program’s exact name, or a part of its command line'),
-    user: z.string().min(1).optional().describe('The user that it must run as'),
-    timeout,
-  }),
-  z.strictObject({ type: z.literal('command'), command: Command.describe('Good when it ends with status 0'), timeout }),
+  HttpProbe,
+  TcpProbe,
+  DnsProbe,
+  PingProbe,
+  ProcessProbe,
+  ContainerProbe,
+  SystemdProbe,
+  LogProbe,
+  CommandProbe,
 ]);
 export type Probe = z.output<typeof Probe>;
-
-export interface ProbeTiming {
-  /** How long the probes may take to turn good. */
-  timeoutMs: number;
-  /** How long they must then stay good. */
-  stableForMs: number;
-}
 
 export interface Verdict {
   healthy: boolean;
@@ -59,80 +39,103 @@ export interface Verdict {
   probes: ProbeResult[];
 }
 
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
-
 /** Asks again until all probes are good and stay so, or until it is too late for that. */
 export async function runProbes(tools: Tools, probes: readonly Probe[], timing: ProbeTiming): Promise<Verdict> {
-  return await watchProbes(tools, timing, async () => Promise.all(probes.map(async (probe) => runProbe(tools, probe))));
+  return verdictOf(await watch(async () => lookThrough(tools, probes), timing, tools), 'probe');
 }
 
 /** The same for what a plugin looks at itself, besides or instead of the user's probes. */
 export async function watchProbes(
   tools: Pick<Tools, 'signal'>,
   timing: ProbeTiming,
-  ask: () => Promise<ProbeResult[]>,
+  look: () => Promise<ProbeResult[]>,
 ): Promise<Verdict> {
-  const started = performance.now();
-  let goodSince: number | undefined;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-    const asked = performance.now();
-    const results = await ask();
-    tools.signal.throwIfAborted();
-    const bad = results.filter(({ ok }) => !ok);
-    if (bad.length > 0) goodSince = undefined;
-    else goodSince ??= asked;
-    const now = performance.now();
-    if (goodSince !== undefined && now - goodSince >= timing.stableForMs) return verdict(results);
-    const late = now - started >= timing.timeoutMs;
-    if (goodSince === undefined && late) return verdict(results);
-    const left = goodSince === undefined ? started + timing.timeoutMs - now : goodSince + timing.stableForMs - now;
-    await pause(Math.max(0, Math.min(pauseMs, left)), tools.signal);
-  }
+  return verdictOf(await watch(async () => ({ results: await look(), began: '' }), timing, tools), 'probe');
+}
+
+/** Asks all probes once, at the same time. */
+export async function lookThrough(tools: Tools, probes: readonly Probe[]): Promise<Look> {
+  const all = await Promise.all(probes.map(async (probe) => askOne(tools, probe)));
+  return { results: all.map(({ result }) => result), began: all.map(({ began }) => began).join() };
 }
 
 /** Asks once. A probe that cannot be asked is one that is not good. */
 export async function runProbe(tools: Tools, probe: Probe): Promise<ProbeResult> {
-  const started = performance.now();
-  const seen = await askOnce(tools, probe).catch((error: unknown) => ({ ok: false, detail: errorText(error) }));
-  return { probe: inWords(probe), ...seen, durationMs: Math.round(performance.now() - started) };
+  return (await askOne(tools, probe)).result;
 }
 
-async function askOnce(tools: Tools, probe: Probe): Promise<Seen> {
-  const timeoutMs = milliseconds(probe.timeout);
+/** What all results come to. @param thing what one of them is called */
+export function verdictOf(probes: ProbeResult[], thing: string): Verdict {
+  const bad = probes.filter(({ ok }) => !ok);
+  if (probes.length === 0) return { healthy: true, summary: NOTHING, probes };
+  const good = probes.length === 1 ? `1 ${thing} is good` : `all ${probes.length} ${thing}s are good`;
+  const summary = bad.length === 0 ? good : bad.map(({ probe, detail }) => `${probe}: ${detail}`).join('; ');
+  return { healthy: bad.length === 0, summary, probes };
+}
+
+const NOTHING = 'no probes are configured, so nothing was checked';
+
+async function askOne(tools: Tools, probe: Probe): Promise<{ result: ProbeResult; began: string }> {
+  const started = performance.now();
+  const seen = await ask(tools, probe).catch((error: unknown): Seen => ({ ok: false, detail: errorText(error) }));
+  const { began = '', ...told } = seen;
+  const durationMs = Math.round(performance.now() - started);
+  return { result: { probe: inWords(probe), ...told, durationMs }, began };
+}
+
+async function ask(tools: Tools, probe: Probe): Promise<Seen> {
   switch (probe.type) {
     case 'http':
-      return askHttp(tools, { ...probe, timeoutMs });
+      return askHttp(tools, probe);
     case 'tcp':
-      return askTcp(tools, { ...probe, timeoutMs });
+      return askTcp(tools, probe);
+    case 'dns':
+      return askDns(tools, probe);
+    case 'ping':
+      return askPing(tools, probe);
     case 'process':
       return askProcess(tools, probe);
+    case 'container':
+      return askContainer(tools, probe);
+    case 'systemd':
+      return askSystemd(tools, probe);
+    case 'log':
+      return askLog(tools, probe);
     case 'command':
-      return askCommand(tools, { ...probe, timeoutMs });
+      return askCommand(tools, { ...probe, timeoutMs: milliseconds(probe.timeout) });
   }
 }
 
-function inWords(probe: Probe): string {
+/** The probe in words, as messages and lists show it. */
+export function inWords(probe: Probe): string {
   switch (probe.type) {
     case 'http':
-      return `GET ${probe.url}`;
+      return `${probe.method} ${withoutQuery(probe.url)}${fromOutside(probe)}`;
     case 'tcp':
-      return `connect to ${probe.host}:${probe.port}`;
+      return `connect to ${probe.host}:${probe.port}${fromOutside(probe)}`;
+    case 'dns':
+      return `${probe.record} of ${probe.name}${probe.resolver === undefined ? '' : ` from ${probe.resolver}`}`;
+    case 'ping':
+      return `ping ${probe.host}`;
     case 'process':
       return `process ${probe.match}${probe.user === undefined ? '' : ` of ${probe.user}`}`;
+    case 'container':
+      return `container ${probe.name}`;
+    case 'systemd':
+      return `unit ${probe.unit}`;
+    case 'log':
+      return `log of ${probe.container ?? probe.file}`;
     case 'command':
       return probe.command.join(' ');
   }
 }
 
-function verdict(probes: ProbeResult[]): Verdict {
-  const bad = probes.filter(({ ok }) => !ok);
-  const healthy = bad.length === 0;
-  if (probes.length === 0) return { healthy, summary: 'no probes are configured, so nothing was checked', probes };
-  const good = probes.length === 1 ? '1 probe is good' : `all ${probes.length} probes are good`;
-  return {
-    healthy,
-    summary: healthy ? good : bad.map(({ probe, detail }) => `${probe}: ${detail}`).join('; '),
-    probes,
-  };
+/** A query may hold a key. */
+function withoutQuery(url: string): string {
+  const start = url.indexOf('?');
+  return start === -1 ? url : `${url.slice(0, start)}?…`;
+}
+
+function fromOutside({ external }: { external: unknown }): string {
+  return external === false ? '' : ' from outside';
 }

@@ -1,11 +1,12 @@
 /** What a backup set looks like from outside: its files, and the head of its manifest that tells what it is. */
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { Dump, isDumpFile } from '#sdk/databases/dump.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { SET_ID, SetPurpose, type SetSummary } from '#sdk/kinds/destination.ts';
 import { Release } from '#sdk/kinds/service.ts';
 
-/** The files of a set. A set is these four and nothing else; `SHA256SUMS` covers the other three. */
+/** The files of every set. Dumps of databases may lie beside them; `SHA256SUMS` covers all others. */
 export const SET_FILES = {
   manifest: 'manifest.json',
   data: 'data.tar.zst',
@@ -14,6 +15,16 @@ export const SET_FILES = {
 } as const;
 
 export const SET_PARTS: readonly string[] = Object.values(SET_FILES);
+
+/** All files of one set. */
+export function partsOf({ databases }: Pick<SetHeader, 'databases'>): string[] {
+  return [...SET_PARTS, ...databases.map(({ file }) => file)];
+}
+
+/** Whether a file of this name is one that we write into a set. */
+export function isSetPart(name: string): boolean {
+  return SET_PARTS.includes(name) || isDumpFile(name);
+}
 
 /** What a destination notes about its copy. It is no part of the set, so no checksum covers it. */
 export const ANNOTATIONS_FILE = 'annotations.json';
@@ -54,6 +65,7 @@ export const SetHeader = z.object({
   release: Release.nullable()
     .default(null)
     .describe('What ran when the data was captured; null when its plugin cannot tell'),
+  databases: z.array(Dump).default([]).describe('Dumps of databases, each in a file of its own'),
   parts: z.record(z.string(), z.object({ sha256: z.string(), bytes: Count })).describe('The other files of the set'),
   warnings: z.array(z.string()),
 });

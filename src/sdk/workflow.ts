@@ -53,11 +53,13 @@ export interface PlanContext {
     retention: Retention;
     compression: z.output<typeof Compression>;
     timeoutMs: number;
+    /** Whether the service has databases that are dumped. */
+    databases: boolean;
     drill: DrillFacts;
   };
   change: ChangeFacts;
   /** The service's sets that the history knows, newest first. */
-  restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose }[];
+  restorePoints: readonly { id: string; createdAt: string; purpose: SetPurpose; sizeBytes: number }[];
 }
 
 /** What follows a failed update: the way back by itself, a person who is asked first, or nothing. */

@@ -88,6 +88,7 @@ function headerFor(source: string): SetHeader {
     counts: { entries: 0, files: 0, directories: 0, contentBytes: 0, skippedSockets: 0 },
     compression: { algorithm: 'zstd', level: 3 },
     purpose: 'backup',
+    databases: [],
     release: null,
     parts: {},
     warnings: [],

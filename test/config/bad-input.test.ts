@@ -34,11 +34,6 @@ describe('a fault is told once, with its place', () => {
       'homelab-autopilot.yaml:19:18  services[0].backup.quiesce.stopp\n  unknown key "stopp"; did you mean "stop"?',
     ],
     [
-      'a key of a service whose feature does not exist yet',
-      with_('type: generic', 'type: generic\n    databases: []'),
-      'homelab-autopilot.yaml:17:5  services[0].databases\n  "databases" is not in this version of Homelab Autopilot; leave it out',
-    ],
-    [
       'another version of the format',
       with_('version: 1', 'version: 2'),
       'homelab-autopilot.yaml:1:10  version\n  expected 1, got 2',

@@ -41,11 +41,11 @@ test('an empty `monitor` means that the service is not watched', async () => {
 
 test('a check that tells of the world outside is marked', async () => {
   const { config } = await configOf(
-    '{}',
-    'monitor: [{ type: tcp, port: 25, external: true }, { type: tcp, port: 26 }]',
+    '{ outside: { proxy: "socks5h://vps:1080" } }',
+    'monitor: [{ type: tcp, port: 25, external: true }, { type: tcp, port: 26 }, { type: command, command: [x], external: true }]',
   );
 
-  expect(config?.services[0]?.checks.map(({ external }) => external)).toEqual([true, false]);
+  expect(config?.services[0]?.checks.map(({ external }) => external)).toEqual([true, false, true]);
 });
 
 test.each([

@@ -205,6 +205,22 @@ describe('who is to blame', () => {
     expect(tales(stage)).toEqual(['down service:wiki']);
   });
 
+  test('a hypervisor that is gone is told, and not the guests on it', () => {
+    const platform = checkOf('pve', { id: 'hypervisor pve', subject: 'hypervisor:pve' });
+    const stage = stageOf(
+      [wiki, platform],
+      [{ name: 'wiki', host: 'nas', dependsOn: [], guest: { hypervisor: 'pve' } }],
+    );
+
+    for (let i = 0; i < 6; i++) {
+      const at = i * MINUTE;
+      stage.step(at, resultOf(wiki, at, { ok: false }), resultOf(platform, at, { ok: false }));
+    }
+
+    expect(tales(stage)).toEqual(['down hypervisor:pve']);
+    expect(stage.world.incidents.get('service:wiki')).toMatchObject({ root: 'hypervisor:pve' });
+  });
+
   test('a host whose worker is away is told once, and its services are not', () => {
     const stage = stageOf([caddy, wiki], services);
     stage.step(0, resultOf(caddy, 0), resultOf(wiki, 0));

@@ -6,26 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import type { z } from 'zod';
-import { openScratch } from '#host/scratch.ts';
-import { createTools } from '#host/tools.ts';
 import { newId } from '#kernel/ids.ts';
-import { Probe, runProbe, runProbes } from '#sdk/probes.ts';
-import type { Tools } from '#sdk/tools.ts';
-import { openStage } from '#test/host/stage.ts';
+import { Probe, runProbes } from '#sdk/probes.ts';
+import { ask, openTools } from '#test/support/probes.ts';
 import { eventually } from '#test/support/wait.ts';
-
-async function openTools(signal = new AbortController().signal): Promise<AsyncDisposable & { tools: Tools }> {
-  const stage = await openStage();
-  const scratch = openScratch(stage.folder, 'probe');
-  const execution = { config: {}, name: 'x', stepKey: 'probe', signal, scratch, use: useNothing };
-  const tools = createTools(execution, stage.ports, stage.voice);
-  return { tools, [Symbol.asyncDispose]: async () => stage[Symbol.asyncDispose]() };
-}
-
-function useNothing(): never {
-  throw new Error('nothing to use');
-}
 
 async function serve(answer: RequestListener): Promise<AsyncDisposable & { url: string; server: Server }> {
   const server = createServer(answer).listen(0, '127.0.0.1');
@@ -36,11 +20,6 @@ async function serve(answer: RequestListener): Promise<AsyncDisposable & { url: 
     if (server.listening) await new Promise((resolve) => server.close(resolve));
   };
   return { url: `http://127.0.0.1:${port}/healthz`, server, [Symbol.asyncDispose]: close };
-}
-
-async function ask(probe: z.input<typeof Probe>) {
-  await using open = await openTools();
-  return await runProbe(open.tools, Probe.parse(probe));
 }
 
 describe('an http probe', () => {
@@ -199,7 +178,7 @@ describe('a list of probes', () => {
   });
 
   test('ends with the signal', async () => {
-    await using open = await openTools(AbortSignal.timeout(200));
+    await using open = await openTools({ signal: AbortSignal.timeout(200) });
     const probes = [Probe.parse({ type: 'command', command: ['false'] })];
 
     await expect(runProbes(open.tools, probes, { timeoutMs: 60_000, stableForMs: 0 })).rejects.toThrow('timeout');
@@ -208,12 +187,27 @@ describe('a list of probes', () => {
 
 test.each([
   { type: 'http', url: 'ftp://x/' },
-  { type: 'http', url: 'http://x/', conditions: ['[STATUS] == 200'] },
+  { type: 'http', url: 'http://x/', conditions: ['[STATUS] = 200'] },
   { type: 'http', url: 'http://x/', timeout: 30 },
   { type: 'tcp', port: 70_000 },
   { type: 'command', command: 'curl x' },
   { type: 'command', command: [] },
   { type: 'icmp', host: 'x' },
+  { type: 'http', url: 'http://me:secret@x/' },
+  { type: 'http', url: 'http://x/', headers: { 'X-A': 'one\r\nX-B: two' } },
+  { type: 'http', url: 'http://x/', ca: 'relative.pem' },
+  { type: 'tcp', port: 1, external: { proxy: 'ftp://x:1' } },
+  { type: 'tcp', port: 1, external: { proxy: 'socks5h://me:secret@x:1' } },
+  { type: 'tcp', port: 1, external: { proxy: 'socks5h://x:1', username: 'me' } },
+  { type: 'dns', name: 'x', resolver: 'ns.example.org' },
+  { type: 'dns', name: 'x', record: 'ANY' },
+  { type: 'ping', host: '-f' },
+  { type: 'systemd', unit: '--all' },
+  { type: 'container', name: '' },
+  { type: 'log', file: '/x' },
+  { type: 'log', must: ['x'] },
+  { type: 'log', file: '/x', container: 'x', must: ['x'] },
+  { type: 'log', file: '/x', must: ['(a)\\1'] },
 ])('a probe that is written wrongly is refused: %j', (probe) => {
   expect(Probe.safeParse(probe).success).toBe(false);
 });

@@ -1,4 +1,4 @@
-/** A real Docker engine for one test file: its own socket, storage and state, without networks; gone at the end. */
+/** A real Docker engine for one test file: its own socket, storage and state; gone at the end. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const call = promisify(execFile);
 
 const SERVER = 'dockerd';
 const TOOLS = ['docker', SERVER, 'docker-compose', 'busybox', 'tar', 'umount'];
-const COMMANDS = ['sh', 'sleep', 'cat', 'test', 'touch', 'true', 'rm'];
+const COMMANDS = ['sh', 'sleep', 'cat', 'head', 'test', 'touch', 'true', 'rm'];
 
 /** Made from this system's static busybox, since there is no registry to pull from. */
 export const IMAGE = 'busybox:test';
@@ -24,8 +24,12 @@ export interface TestEngine extends AsyncDisposable {
   docker(...words: string[]): Promise<string>;
   /** Runs `docker-compose WORDS` in a directory. */
   compose(directory: string, ...words: string[]): Promise<string>;
-  /** Removes all containers and volumes. */
+  /** Removes all containers, volumes and networks. */
   clear(): Promise<void>;
+  /** Kills the daemon, as a crash does, and leaves what it has. */
+  kill(): Promise<void>;
+  /** Starts it again, on the same socket. */
+  restart(): Promise<void>;
 }
 
 export function canRunDocker(): boolean {
@@ -42,7 +46,6 @@ export async function startDocker(): Promise<TestEngine> {
   const directory = await tempDir();
   const at = (name: string) => join(directory.path, name);
   const socket = at('docker.sock');
-  const log = await open(at('dockerd.log'), 'w');
   const settings = [
     '--data-root',
     at('data'),
@@ -54,15 +57,9 @@ export async function startDocker(): Promise<TestEngine> {
     `unix://${socket}`,
   ];
   // Neither bridges nor rules: what the machine has of those is another engine's.
-  const apart = ['--bridge=none', '--iptables=false', '--ip6tables=false'];
-  const server = spawn(SERVER, [...settings, ...apart], {
-    cwd: directory.path,
-    stdio: ['ignore', log.fd, log.fd],
-    env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` },
-  });
-  await once(server, 'spawn');
-  await log.close();
-  const ended = once(server, 'exit');
+  const apart = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--max-download-attempts=1'];
+  const begin = () => serve({ words: [...settings, ...apart], directory: directory.path, log: at('dockerd.log') });
+  let server = await begin();
   const run = async (program: string, words: readonly string[], cwd = directory.path) => {
     const env = { ...process.env, DOCKER_HOST: `unix://${socket}` };
     return (await call(program, words, { cwd, env })).stdout.trim();
@@ -75,18 +72,21 @@ export async function startDocker(): Promise<TestEngine> {
   async function clear(): Promise<void> {
     await remove('container', await docker('ps', '-aq'));
     await remove('volume', await docker('volume', 'ls', '-q'));
+    await docker('network', 'prune', '--force');
   }
+
+  const answers = () =>
+    eventually('dockerd answers', async () => await docker('version').then(Boolean, () => false), 30_000);
 
   async function stop(): Promise<void> {
     await clear().catch(() => undefined);
-    if (server.exitCode === null && server.signalCode === null) server.kill('SIGTERM');
-    await ended;
+    await server.stop('SIGTERM');
     for (const mount of await mountsBelow(directory.path)) await call('umount', ['--lazy', mount]);
     await directory[Symbol.asyncDispose]();
   }
 
   try {
-    await eventually('dockerd answers', async () => await docker('version').then(Boolean, () => false), 30_000);
+    await answers();
     await importImage(docker, at('image'));
   } catch (error) {
     const said = await readFile(at('dockerd.log'), 'utf8');
@@ -97,8 +97,32 @@ export async function startDocker(): Promise<TestEngine> {
     socket,
     docker,
     clear,
+    kill: () => server.stop('SIGKILL'),
+    async restart() {
+      server = await begin();
+      await answers();
+    },
     compose: async (place, ...words) => await run('docker-compose', words, place),
     [Symbol.asyncDispose]: stop,
+  };
+}
+
+interface Daemon {
+  stop(signal: NodeJS.Signals): Promise<void>;
+}
+
+async function serve({ words, directory, log }: { words: string[]; directory: string; log: string }): Promise<Daemon> {
+  const output = await open(log, 'a');
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+  const server = spawn(SERVER, words, { cwd: directory, stdio: ['ignore', output.fd, output.fd], env });
+  await once(server, 'spawn');
+  await output.close();
+  const ended = once(server, 'exit');
+  return {
+    async stop(signal) {
+      if (server.exitCode === null && server.signalCode === null) server.kill(signal);
+      await ended;
+    },
   };
 }
 

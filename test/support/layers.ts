@@ -24,7 +24,7 @@ const belowApp = [...belowApi, 'src/api'];
 /** From the bottom up. An import points down: to a room above it in this list. */
 export const rooms: Record<string, Room> = {
   'src/kernel': { imports: [], packages: [], node: 'any' },
-  'src/sdk': { imports: ['src/kernel'], packages: ['zod', 're2js'], node: 'any' },
+  'src/sdk': { imports: ['src/kernel'], packages: ['zod', 're2js', 'socks'], node: 'any' },
   // The engine is pure: it talks to the world through its ports.
   'src/engine': { imports: ['src/kernel', 'src/sdk'], packages: ['zod'], node: [] },
   // A schedule's text is judged where the configuration is: one reading of cron in the whole product.
@@ -57,7 +57,11 @@ export const rooms: Record<string, Room> = {
   workers: { imports: ['src/app'], packages: [], node: [] },
   // A plan is a fact: the same input gives the same plan, so there is nothing of the world in reach.
   workflows: { imports: ['src/sdk'], packages: ['zod'], node: [] },
-  plugins: { imports: ['src/kernel', 'src/sdk'], packages: ['zod', 'nodemailer', 'ssh2', 'yaml'], node: 'any' },
+  plugins: {
+    imports: ['src/kernel', 'src/sdk'],
+    packages: ['zod', 'nodemailer', 'ssh2', 'yaml', 'docker-modem', 'fast-xml-parser'],
+    node: 'any',
+  },
 };
 
 /** Modules of Node that not every room may import, and the paths that may (each is the beginning of a path). */

@@ -44,7 +44,7 @@ export const plugin = destination.define({
       await folder.removeOurs(tools, there.partial);
       await mkdir(there.partial, { recursive: true, mode: 0o700 });
       try {
-        const bytes = await folder.copyParts(tools, directory, there.partial);
+        const bytes = await folder.copyParts(tools, set, { from: directory, to: there.partial });
         await folder.syncDirectory(there.partial);
         tools.signal.throwIfAborted();
         if (existing) await setAside(tools, there);
@@ -72,7 +72,7 @@ export const plugin = destination.define({
             const header = SET_ID.safeParse(set).success ? await folder.headerIn(path, set) : undefined;
             if (header?.service !== name) continue;
             const annotations = await folder.readAnnotations(path);
-            sets.push(summaryOf(header, { sizeBytes: await folder.sizeOf(path), annotations }));
+            sets.push(summaryOf(header, { sizeBytes: await folder.sizeOf(path, header), annotations }));
           } catch (error) {
             unreadable.push({ path, reason: errorText(error) });
           }

@@ -7,17 +7,20 @@ import { faultPoint } from '#kernel/fault.ts';
 import {
   ANNOTATIONS_FILE,
   Annotations,
+  isSetPart,
   MAX_HEADER_BYTES,
   NO_ANNOTATIONS,
   parseSetHeader,
+  partsOf,
   SET_FILES,
-  SET_PARTS,
   type SetHeader,
 } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 /** All that we ever write into the folder of a set, and so all that we ever remove from it. */
-const OUR_FILES: ReadonlySet<string> = new Set([...SET_PARTS, ANNOTATIONS_FILE, `${ANNOTATIONS_FILE}.new`]);
+function isOurs(name: string): boolean {
+  return isSetPart(name) || name === ANNOTATIONS_FILE || name === `${ANNOTATIONS_FILE}.new`;
+}
 
 const READ_BYTES = 256 << 10;
 const COPY_BYTES = 1 << 20;
@@ -41,8 +44,8 @@ export async function headerIn(path: string, set: string): Promise<SetHeader | u
   }
 }
 
-export async function sizeOf(path: string): Promise<number> {
-  const sizes = await Promise.all(SET_PARTS.map(async (part) => (await stat(join(path, part))).size));
+export async function sizeOf(path: string, header: SetHeader): Promise<number> {
+  const sizes = await Promise.all(partsOf(header).map(async (part) => (await stat(join(path, part))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
@@ -75,10 +78,16 @@ export async function annotate(path: string, change: Partial<Annotations>): Prom
 }
 
 /** Copies the files of a set and flushes each. Returns how many bytes these are. */
-export async function copyParts(tools: Tools, from: string, to: string): Promise<number> {
-  const totalBytes = await sizeOf(from);
+export async function copyParts(
+  tools: Tools,
+  set: string,
+  { from, to }: { from: string; to: string },
+): Promise<number> {
+  const header = await headerIn(from, set);
+  if (header === undefined) throw new AutopilotError('HA_NOT_FOUND', `${from} does not hold the set ${set}`);
+  const totalBytes = await sizeOf(from, header);
   let bytes = 0;
-  for (const part of SET_PARTS) {
+  for (const part of partsOf(header)) {
     const onBytes = (copied: number) => tools.progress({ bytes: (bytes += copied), totalBytes });
     await copyFile(join(from, part), join(to, part), { signal: tools.signal, onBytes });
     await forget(tools, join(to, part));
@@ -90,7 +99,7 @@ export async function copyParts(tools: Tools, from: string, to: string): Promise
 /** Removes our files from a folder and then the folder. What others put there stays, and with it the folder. */
 export async function removeOurs(tools: Tools, path: string): Promise<boolean> {
   const there = await names(path);
-  for (const name of there.filter((one) => OUR_FILES.has(one))) await unlink(join(path, name));
+  for (const name of there.filter(isOurs)) await unlink(join(path, name));
   try {
     await rmdir(path);
     return true;

@@ -2,8 +2,8 @@
 import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
 import { AutopilotError } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
+import { algorithmsOf, parseHostKey } from '#sdk/ssh/host-key.ts';
 import { connectError, lost, operationError } from './errors.ts';
-import { algorithmsOf, parseHostKey } from './host-key.ts';
 import type { SftpTools } from './index.ts';
 
 export interface Session {

@@ -1,6 +1,6 @@
 /** What went wrong with an SSH server, told by what it means for a copy. */
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
-import { fingerprint, parseHostKey } from './host-key.ts';
+import { fingerprint, parseHostKey } from '#sdk/ssh/host-key.ts';
 import type { SftpTools } from './index.ts';
 
 /** Status codes of the protocol (draft-ietf-secsh-filexfer-02, section 7). */

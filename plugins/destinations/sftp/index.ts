@@ -5,10 +5,10 @@ import { destination } from '#sdk/kinds/destination.ts';
 import { Rate } from '#sdk/rate.ts';
 import { remoteActions } from '#sdk/remote/actions.ts';
 import { secret } from '#sdk/secret.ts';
+import { parseHostKey } from '#sdk/ssh/host-key.ts';
 import type { Tools } from '#sdk/tools.ts';
 import { connected } from './connection.ts';
 import { createSftpFiles } from './files.ts';
-import { parseHostKey } from './host-key.ts';
 import { freeBytes, requireRoot, tryToWrite } from './root.ts';
 
 const Config = z

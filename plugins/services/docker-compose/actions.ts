@@ -10,7 +10,7 @@ import { findProject, requireProject, serviceNames } from './project.ts';
 import { release } from './release.ts';
 import { quiesce, resume, wantedServices } from './rest.ts';
 import { endTrial, trial } from './trial.ts';
-import { revert, standby, update } from './update.ts';
+import { ready, revert, standby, update } from './update.ts';
 import { judge, watchProject } from './verdict.ts';
 import { imagesOf } from './versions.ts';
 
@@ -48,6 +48,7 @@ export const actions: Implementation<(typeof service)['actions'], ComposeTools['
   hold,
   letGo,
   update,
+  ready,
   standby,
   revert,
   trial,

@@ -1,11 +1,14 @@
 /** Whether a project has a newer version to go to, and whether it could be brought back from there. */
 import { AutopilotError } from '#kernel/errors.ts';
 import { type Proposal, proposeUpdate } from '#sdk/versions/propose.ts';
+import { imageEdit } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
-import { unsetVariables } from './docker.ts';
-import { type Project, requireProject, serviceNames } from './project.ts';
+import { readConfig } from './docker.ts';
+import { refuseOwn } from './own-container.ts';
+import { refuseTaken } from './ports.ts';
+import { composeFiles, type Project, requireProject, serviceNames } from './project.ts';
 import { imagesOf } from './versions.ts';
-import { sharedVolumes } from './volumes.ts';
+import { ownVolumes, refuseShared } from './volumes.ts';
 
 export async function checkUpdate(
   tools: ComposeTools,
@@ -14,13 +17,20 @@ export async function checkUpdate(
   const project = await requireProject(tools);
   await requireRepeatable(tools, project);
   const images = await imagesOf(tools, project);
-  return proposeUpdate(tools, images, { policy, to });
+  const proposal = await proposeUpdate(tools, images, { policy, to });
+  const files = { directory: project.directory, files: await composeFiles(project) };
+  for (const { name, reference } of proposal.targets) {
+    const moved = images.some((image) => image.name === name && image.reference === reference);
+    if (!moved) await imageEdit(files, name, reference);
+  }
+  return proposal;
 }
 
 /** A change must not bring more than the new image, and what it brings must be ours alone to take back. */
 async function requireRepeatable(tools: ComposeTools, project: Project): Promise<void> {
+  await refuseOwn(tools, project.containers);
   await serviceNames(tools, project);
-  const unset = await unsetVariables(tools, project);
+  const { unset, ports } = await readConfig(tools, project);
   if (unset.length > 0) {
     throw new AutopilotError(
       'HA_CONFIG_INVALID',
@@ -30,10 +40,7 @@ async function requireRepeatable(tools: ComposeTools, project: Project): Promise
       },
     );
   }
-  const [shared] = tools.config.update.shared_volumes === 'allow' ? [] : await sharedVolumes(tools, project);
-  if (shared !== undefined) {
-    throw new AutopilotError('HA_CONFLICT', `${tools.name}: ${shared}, whose data a rollback would replace as well`, {
-      next: 'if that is right, set  update: { shared_volumes: allow }  of the service',
-    });
-  }
+  await refuseTaken(tools, ports, project.containers);
+  const names = (await ownVolumes(tools, project)).map(({ name }) => name);
+  await refuseShared(tools, { names, containers: project.containers });
 }

@@ -11,25 +11,48 @@ export interface ProjectFiles {
   files: readonly string[];
 }
 
+/** One file with its new content. */
+interface Edit {
+  file: string;
+  content: string;
+}
+
 /** Has a service run another image from the next `up` on. Writing what stands there already changes nothing. */
 export async function setImage(project: ProjectFiles, service: string, reference: string): Promise<void> {
+  const edit = await imageEdit(project, service, reference);
+  if (edit !== undefined) await replaceFile(edit.file, edit.content);
+}
+
+/**
+ * What would have to be written; undefined when it stands there already.
+ * @throws AutopilotError HA_CONFIG_INVALID when the files do not name the image, or in a way that is not understood.
+ */
+export async function imageEdit(project: ProjectFiles, service: string, reference: string): Promise<Edit | undefined> {
+  const found = await findImage(project, service);
+  if (found === undefined) {
+    const message = `no compose file of ${project.directory} names the image of ${service} in its own lines`;
+    throw new AutopilotError('HA_CONFIG_INVALID', message, {
+      next: `write  image: ${reference}  for it yourself, then  docker compose up -d`,
+    });
+  }
+  const { file, text, value, range } = found;
+  if (value.includes('$')) return variableEdit(project, found, reference);
+  return value === reference ? undefined : { file, content: spliced(text, range, reference) };
+}
+
+/** False for one that is built, that takes its image from an anchor, or that is not in the files any more. */
+export async function namesImage(project: ProjectFiles, service: string): Promise<boolean> {
+  return (await findImage(project, service)) !== undefined;
+}
+
+/** Of several files the later one counts. */
+async function findImage(project: ProjectFiles, service: string): Promise<WrittenImage | undefined> {
   for (const file of project.files.toReversed()) {
     const text = await readFile(file, 'utf8');
     const found = imageIn(text, service);
-    if (found === undefined) continue;
-    if (!found.value.includes('$')) {
-      if (found.value !== reference) await replaceFile(file, spliced(text, found.range, reference));
-      return;
-    }
-    return await setVariable(project, { file, text, ...found }, reference);
+    if (found !== undefined) return { file, text, ...found };
   }
-  throw new AutopilotError(
-    'HA_CONFIG_INVALID',
-    `no compose file of ${project.directory} names the image of ${service}`,
-    {
-      next: `write  image: ${reference}  for it yourself, then  docker compose up -d`,
-    },
-  );
+  return undefined;
 }
 
 type Range = readonly [number, number];
@@ -46,7 +69,7 @@ function spliced(text: string, [start, end]: Range, value: string): string {
   return `${text.slice(0, start)}${quote}${value}${quote}${text.slice(end)}`;
 }
 
-interface Interpolated {
+interface WrittenImage {
   file: string;
   text: string;
   value: string;
@@ -54,7 +77,7 @@ interface Interpolated {
 }
 
 /** `repo:${TAG}` and `repo:${TAG:-1.2}`: the variable is set in `.env` when it is there, else its default is changed. */
-async function setVariable(project: ProjectFiles, image: Interpolated, reference: string): Promise<void> {
+async function variableEdit(project: ProjectFiles, image: WrittenImage, reference: string): Promise<Edit | undefined> {
   const parts = /^([^$]*)\$\{?(\w+)(?::?-([^{}$]*))?\}?([^$]*)$/.exec(image.value);
   const [, before = '', name = '', standard, after = ''] = parts ?? [];
   const fits = parts !== null && reference.startsWith(before) && reference.endsWith(after);
@@ -65,17 +88,15 @@ async function setVariable(project: ProjectFiles, image: Interpolated, reference
   const at = lines.findIndex((line) => line.replace(/^\s*export\s+/, '').startsWith(`${name}=`));
   if (at >= 0) {
     const written = lines.with(at, `${lines[at]?.split('=')[0]}=${value}`).join('\n');
-    if (written !== lines.join('\n')) await replaceFile(env, written);
-    return;
+    return written === lines.join('\n') ? undefined : { file: env, content: written };
   }
   if (standard === undefined) throw tooClever(image, reference);
-  if (standard !== value) {
-    const changed = image.value.replace(`-${standard}}`, `-${value}}`);
-    await replaceFile(image.file, spliced(image.text, image.range, changed));
-  }
+  if (standard === value) return undefined;
+  const changed = image.value.replace(`-${standard}}`, `-${value}}`);
+  return { file: image.file, content: spliced(image.text, image.range, changed) };
 }
 
-function tooClever({ file, value }: Interpolated, reference: string): AutopilotError {
+function tooClever({ file, value }: WrittenImage, reference: string): AutopilotError {
   return new AutopilotError('HA_CONFIG_INVALID', `${file}: cannot make ${reference} of ${value}`, {
     next: 'write the image out, or keep its tag in one variable of .env',
   });

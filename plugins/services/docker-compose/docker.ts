@@ -1,6 +1,7 @@
 /** The command lines of Docker and Compose, for one engine, with errors that say what is wrong. */
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Argv, ExecOptions, ExecResult, Tools } from '#sdk/tools.ts';
+import { type HostPort, portsInConfig } from './host-port.ts';
 
 type EngineTools = Pick<Tools<{ socket: string }>, 'config' | 'name' | 'exec'>;
 
@@ -35,11 +36,17 @@ export async function compose(
   return stdout;
 }
 
-/** The variables that the compose files read and that are set nowhere: Compose warns of each, and takes it for empty. */
-export async function unsetVariables(tools: EngineTools, project: ComposeProject): Promise<string[]> {
-  const { stderr } = await askCompose(tools, project, { words: ['config', '-q'] });
+/** What Compose makes of the files of a project. */
+interface ReadConfig {
+  /** Variables that the files read and that are set nowhere: Compose warns of each, and takes it for empty. */
+  unset: string[];
+  ports: HostPort[];
+}
+
+export async function readConfig(tools: EngineTools, project: ComposeProject): Promise<ReadConfig> {
+  const { stdout, stderr } = await askCompose(tools, project, { words: ['config'] });
   const named = [...stderr.matchAll(/The \\?"?(\w+)\\?"? variable is not set/g)].map(([, name = '']) => name);
-  return [...new Set(named)];
+  return { unset: [...new Set(named)], ports: portsInConfig(stdout) };
 }
 
 async function askCompose(

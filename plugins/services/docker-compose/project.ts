@@ -3,8 +3,10 @@ import { readdir, realpath } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { healthOf } from '#sdk/probes/container.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker, linesOf } from './docker.ts';
+import { type HostPort, hostPort } from './host-port.ts';
 
 const LABEL = 'com.docker.compose';
 const LABELS = {
@@ -24,6 +26,7 @@ const Inspected = z.object({
   restart: z.string(),
   restarts: z.int(),
   network: z.string(),
+  ports: z.record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable()).nullable(),
   labels: z.record(z.string(), z.string()),
   state: z.object({
     Status: z.string(),
@@ -58,6 +61,8 @@ export interface Container {
   start: string;
   /** The id of the container whose network it uses; null: it has its own. */
   networkOf: string | null;
+  /** Ports of the host that it publishes, as far as they are written and not chosen by the engine. */
+  ports: HostPort[];
   mounts: { type: string; volume: string; source: string; destination: string }[];
 }
 
@@ -177,6 +182,7 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
     restart: '.HostConfig.RestartPolicy.Name',
     restarts: '.RestartCount',
     network: '.HostConfig.NetworkMode',
+    ports: '.HostConfig.PortBindings',
     labels: '.Config.Labels',
     state: '.State',
     mounts: '.Mounts',
@@ -186,7 +192,8 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
   return linesOf(printed).map((line) => Inspected.parse(JSON.parse(line)));
 }
 
-function toContainer({ id, image, imageId, restart, restarts, network, labels, state, mounts }: Inspected): Container {
+function toContainer(inspected: Inspected): Container {
+  const { id, image, imageId, restart, restarts, network, ports, labels, state, mounts } = inspected;
   return {
     id,
     service: labels[LABELS.service] ?? '',
@@ -194,10 +201,13 @@ function toContainer({ id, image, imageId, restart, restarts, network, labels, s
     imageId,
     status: state.Status,
     exitCode: state.ExitCode,
-    health: state.Health === undefined || state.Health === null ? null : healthOf(state.Health.Status),
+    health: healthOf(state.Health),
     restart,
     start: `${state.StartedAt} ${restarts}`,
     networkOf: network.startsWith('container:') ? network.slice('container:'.length) : null,
+    ports: Object.entries(ports ?? {}).flatMap(([inner, bindings]) =>
+      (bindings ?? []).flatMap(({ HostIp, HostPort: port }) => hostPort(HostIp, port, inner.split('/')[1] ?? 'tcp')),
+    ),
     mounts: mounts.map(({ Type, Name, Source, Destination }) => ({
       type: Type,
       volume: Name,
@@ -205,11 +215,6 @@ function toContainer({ id, image, imageId, restart, restarts, network, labels, s
       destination: Destination,
     })),
   };
-}
-
-/** A health check that was switched off is told as `none`. */
-function healthOf(status: string): string | null {
-  return status === 'none' || status === '' ? null : status;
 }
 
 /** The files that the containers were made from, as long as all of them are still there. */

@@ -1,12 +1,13 @@
 /** What a project runs at one instant: images by id and digest, the files that say how, its services and volumes. */
 import { z } from 'zod';
 import type { Release } from '#sdk/kinds/service.ts';
+import { isOneShot } from '#sdk/probes/container.ts';
 import { envFiles } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
+import { HostPort } from './host-port.ts';
 import { composeFiles, type Project, requireProject, servicesOf } from './project.ts';
-import { isOneShot } from './verdict.ts';
 import { imagesOf } from './versions.ts';
-import { ownVolumes } from './volumes.ts';
+import { ownVolumes, sharedVolumes } from './volumes.ts';
 
 /** Words of command lines: what comes back out of a backup set is checked as if it came from anywhere. */
 const Word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/);
@@ -19,6 +20,8 @@ export const Detail = z.object({
   /** Compose services that run, or have done their one job. */
   services: z.array(Word),
   volumes: z.array(z.object({ name: Word, labels: z.record(z.string(), z.string()) })),
+  /** Ports of the host that it publishes. */
+  ports: z.array(HostPort).default([]),
 });
 export type Detail = z.output<typeof Detail>;
 
@@ -31,7 +34,10 @@ export async function release(tools: ComposeTools): Promise<{ release: Release; 
     files,
     services: wantedToRun(project),
     volumes: await ownVolumes(tools, project),
+    ports: project.containers.flatMap(({ ports }) => ports),
   };
+  const names = detail.volumes.map(({ name }) => name);
+  const shared = await sharedVolumes(tools, { names, containers: project.containers });
   const built = images.filter(({ digest }) => digest === null);
   const version = [...new Set(images.map(({ reference }) => reference))].toSorted().join(', ');
   return {
@@ -42,9 +48,12 @@ export async function release(tools: ComposeTools): Promise<{ release: Release; 
       detail,
     },
     summary: version,
-    warnings: [...new Set(built.map(({ reference }) => reference))].map(
-      (reference) => `${reference} came from no registry: it can be brought back only while it is on this host`,
-    ),
+    warnings: [
+      ...[...new Set(built.map(({ reference }) => reference))].map(
+        (reference) => `${reference} came from no registry: it can be brought back only while it is on this host`,
+      ),
+      ...shared.map((what) => `${what}: whoever puts this data back replaces it there as well`),
+    ],
   };
 }
 

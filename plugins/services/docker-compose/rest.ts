@@ -4,6 +4,7 @@ import { nearest } from '#kernel/nearest.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { ComposeTools } from './config.ts';
 import { compose, docker } from './docker.ts';
+import { refuseOwn } from './own-container.ts';
 import { type Container, type Project, projectNamed, requireProject, serviceNames, servicesOf } from './project.ts';
 import { forgetStopped, readStopped, writeStopped } from './stopped.ts';
 import { watchProject } from './verdict.ts';
@@ -18,7 +19,12 @@ export async function quiesce(
   const wanted = together ? servicesOf(project.containers) : await wantedServices(tools, project);
   const running = wanted.filter((service) => project.containers.some((one) => one.service === service && runs(one)));
   const services = [...new Set([...(await stoppedBefore(tools, project)), ...running])];
-  if (services.length > 0) await writeStopped(tools, { project: project.name, services, all: together });
+  await refuseOwn(
+    tools,
+    project.containers.filter(({ service }) => running.includes(service)),
+  );
+  const files = [...project.files];
+  if (services.length > 0) await writeStopped(tools, { project: project.name, services, files, all: together });
   await stop(tools, project, { services: running, together });
   const outage = services.length > 0;
   return { summary: outage ? `${services.join(', ')} stopped; outage begins` : 'nothing to stop', outage };
@@ -29,7 +35,8 @@ export async function resume(tools: ComposeTools, { judge }: { judge: boolean })
   const note = await readStopped(tools);
   if (note === undefined) return { summary: 'nothing to start' };
   const { services, all } = note;
-  const project = await projectNamed(tools, note.project);
+  const found = await projectNamed(tools, note.project);
+  const project = { ...found, files: found.files.length > 0 ? found.files : note.files };
   await start(tools, project, { services: services.toReversed(), together: all });
   if (judge) await waitUntilWorking(tools, note);
   await forgetStopped(tools);
@@ -88,10 +95,21 @@ async function start(tools: ComposeTools, project: Project, { services, together
   const started = together && (await startTogether(tools, project, present));
   if (!started) await startOneByOne(tools, project, present);
   const gone = services.filter((service) => !present.includes(service));
-  if (gone.length === 0) return;
-  throw new AutopilotError('HA_NOT_FOUND', `${tools.name}: the container of ${gone.join(', ')} is gone`, {
-    next: `make it again:  docker compose up -d  in ${project.directory}`,
-  });
+  if (gone.length > 0) await makeAgain(tools, project, gone);
+}
+
+/** Somebody has removed it meanwhile; that it runs again at the end was promised. */
+async function makeAgain(tools: ComposeTools, project: Project, services: readonly string[]): Promise<void> {
+  tools.log.warn('somebody has removed containers; they are made again', { services: services.join(', ') });
+  try {
+    await compose(tools, project, { words: ['up', '-d', '--no-build', '--no-deps', ...services], ...limit(tools) });
+  } catch (cause) {
+    const message = `${tools.name}: the container of ${services.join(', ')} is gone, and cannot be made again`;
+    throw new AutopilotError('HA_NOT_FOUND', `${message}: ${errorText(cause)}`, {
+      cause,
+      next: `make it again:  docker compose up -d  in ${project.directory}`,
+    });
+  }
 }
 
 /** A compose file that was broken meanwhile must not keep down what ran before: Docker needs none to start it. */

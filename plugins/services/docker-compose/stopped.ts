@@ -9,6 +9,8 @@ const Stopped = z.object({
   project: z.string().regex(/^[a-z0-9][a-z0-9_-]*$/),
   /** Compose services that ran before, in the order in which they are stopped. */
   services: z.array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)),
+  /** Compose files of the project: containers that tell may be gone when they are needed. */
+  files: z.array(z.string().startsWith('/')).default([]),
   /** All that ran: Compose starts it again, in the order of its own dependencies. */
   all: z.boolean().default(false),
 });

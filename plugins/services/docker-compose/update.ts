@@ -2,14 +2,16 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { Release, UpdateTarget } from '#sdk/kinds/service.ts';
-import { setImage } from './compose-file.ts';
+import { namesImage, type ProjectFiles, setImage } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker } from './docker.ts';
 import { imageId, nameAgain, pinned } from './images.ts';
+import { refuseOwn } from './own-container.ts';
+import { refuseTaken } from './ports.ts';
 import { projectNamed, servicesOf } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
 import { imagesOf } from './versions.ts';
-import { makeVolumes } from './volumes.ts';
+import { makeVolumes, refuseShared } from './volumes.ts';
 
 /** Containers are made anew one after the other, and each old one is given time to end. */
 const UP_MS = 900_000;
@@ -23,13 +25,28 @@ export async function update(
   for (const target of targets) {
     const id = await imageId(tools, pinned(target));
     if (target.digest !== null) await docker(tools, ['tag', id, target.reference]);
-    await setImage({ directory: tools.config.path, files: detail.files }, target.name, target.reference);
+    // A tag that has moved is written as it was, wherever it is written.
+    const moved = release.images.some(({ name, reference }) => name === target.name && reference === target.reference);
+    if (!moved) await setImage(filesOf(tools, detail), target.name, target.reference);
     wanted.set(target.name, id);
   }
   await up(tools, detail);
   await requireImages(tools, detail, wanted);
   const version = targets.map(({ reference }) => reference).join(', ');
   return { summary: `${version} runs`, version };
+}
+
+/** Looked at before anything is stopped: what would keep the release from running, or harm somebody else. */
+export async function ready(
+  tools: ComposeTools,
+  { release, data }: { release: Release; data: boolean },
+): Promise<{ summary: string }> {
+  const { project, ports, volumes } = detailOf(release);
+  const { containers } = await projectNamed(tools, project);
+  await refuseOwn(tools, containers);
+  await refuseTaken(tools, ports, containers);
+  if (data) await refuseShared(tools, { names: volumes.map(({ name }) => name), containers });
+  return { summary: ports.length === 0 ? 'nothing is in its way' : 'its ports are free, nothing is in its way' };
 }
 
 /** Whatever else uses the volumes must not write into data that is about to be replaced. */
@@ -53,7 +70,8 @@ export async function revert(
   if (image) {
     for (const one of release.images) {
       await nameAgain(tools, one);
-      await setImage({ directory: tools.config.path, files: detail.files }, one.name, one.reference);
+      const files = filesOf(tools, detail);
+      if (await namesImage(files, one.name)) await setImage(files, one.name, one.reference);
     }
   }
   await up(tools, detail);
@@ -65,6 +83,10 @@ export async function revert(
     );
   const version = image ? release.version : null;
   return { summary: `${version ?? detail.services.join(', ')} runs again`, version };
+}
+
+function filesOf(tools: ComposeTools, { files }: Detail): ProjectFiles {
+  return { directory: tools.config.path, files };
 }
 
 /** What was stopped on purpose is not named, so it stays as it is. */

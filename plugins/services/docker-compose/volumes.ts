@@ -1,5 +1,6 @@
 /** A project's named volumes on the engine: what they are, who else uses them, and how they come back. */
 import { z } from 'zod';
+import { AutopilotError } from '#kernel/errors.ts';
 import type { ComposeTools } from './config.ts';
 import { docker, linesOf } from './docker.ts';
 import type { Project } from './project.ts';
@@ -49,11 +50,26 @@ export async function makeVolumes(
   }
 }
 
+interface Used {
+  names: readonly string[];
+  /** The project's own. */
+  containers: Project['containers'];
+}
+
+/** @throws AutopilotError HA_CONFLICT when data that a rollback would replace is not the project's alone. */
+export async function refuseShared(tools: ComposeTools, used: Used): Promise<void> {
+  const [shared] = tools.config.update.shared_volumes === 'allow' ? [] : await sharedVolumes(tools, used);
+  if (shared === undefined) return;
+  throw new AutopilotError('HA_CONFLICT', `${tools.name}: ${shared}, whose data a rollback would replace as well`, {
+    next: 'if that is right, set  update: { shared_volumes: allow }  of the service',
+  });
+}
+
 /** `volume files is also used by container other` for each that somebody else mounts. */
-export async function sharedVolumes(tools: ComposeTools, project: Project): Promise<string[]> {
-  const mine = new Set(project.containers.map(({ id }) => id));
+export async function sharedVolumes(tools: ComposeTools, { names, containers }: Used): Promise<string[]> {
+  const mine = new Set(containers.map(({ id }) => id));
   const shared: string[] = [];
-  for (const { name } of await ownVolumes(tools, project)) {
+  for (const name of names) {
     const format = '{{.ID}} {{.Names}}';
     const users = linesOf(
       await docker(tools, ['ps', '-a', '--no-trunc', '--format', format, '--filter', `volume=${name}`]),

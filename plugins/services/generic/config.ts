@@ -1,6 +1,7 @@
 /** What users write for a program of their own. */
 import { z } from 'zod';
 import { Command, Commands } from '#sdk/command.ts';
+import { Databases } from '#sdk/databases/entry.ts';
 import { Duration } from '#sdk/duration.ts';
 import { Probe } from '#sdk/probes.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -22,8 +23,11 @@ const Glob = z
   .min(1)
   .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
 
-export const Backup = z.object({
-  paths: z.array(AbsolutePath).min(1).describe('Files and directories to back up'),
+const BackupKeys = z.object({
+  paths: z
+    .array(AbsolutePath)
+    .default([])
+    .describe('Files and directories to back up; only a service with databases may do without'),
   exclude: z.array(Glob).default([]).describe('Globs, relative to each path, of what is left out'),
   commands: z
     .strictObject({
@@ -40,6 +44,18 @@ export const Backup = z.object({
     })
     .prefault({})
     .refine(({ stop, start }) => (stop.length === 0) === (start.length === 0), 'stop and start belong together'),
+  databases: Databases,
+});
+
+export const Backup = BackupKeys.superRefine(({ paths, databases }, issues) => {
+  if (paths.length === 0 && databases.length === 0) {
+    issues.addIssue({ code: 'custom', path: ['paths'], message: 'needs at least one path, or `databases`' });
+  }
+  for (const [index, entry] of databases.entries()) {
+    if (entry.type !== 'sqlite' || AbsolutePath.safeParse(entry.path).success) continue;
+    const message = 'must be an absolute path without "..": it begins with /';
+    issues.addIssue({ code: 'custom', path: ['databases', index, 'path'], message });
+  }
 });
 
 export const Update = z.object({

@@ -5,6 +5,7 @@ import { service } from '#sdk/kinds/service.ts';
 import { runProbe, runProbes } from '#sdk/probes.ts';
 import { asService, runAll, versionOf, workingAgain } from './commands.ts';
 import { Backup, Config, Update } from './config.ts';
+import { dump, load, sourcesOf } from './databases.ts';
 import { checkUpdate, release, revert, standby, update } from './update.ts';
 
 export const plugin = service.define({
@@ -25,9 +26,9 @@ export const plugin = service.define({
       return { state: stateFrom(results), ...version.found, detail };
     },
 
-    async sources({ config: { backup } }) {
-      return { sources: backup.paths.map((path) => ({ path, exclude: backup.exclude })) };
-    },
+    sources: async (tools) => ({ sources: sourcesOf(tools) }),
+    dump,
+    load,
 
     async quiesce(tools) {
       const { commands, quiesce } = tools.config.backup;

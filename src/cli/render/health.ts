@@ -112,7 +112,7 @@ export function incidentLine({ startedAt, endedAt, cause, root, run }: IncidentV
 export function subjectName(subject: string): string {
   const [kind = '', ...rest] = subject.split(':');
   const name = rest.join(':');
-  if (kind === 'host') return `host ${name}`;
+  if (kind === 'host' || kind === 'hypervisor') return `${kind} ${name}`;
   if (kind === 'external') return `${name} from outside`;
   return kind === 'resource' ? name.replace('/', ': ') : name;
 }

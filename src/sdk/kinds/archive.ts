@@ -1,6 +1,7 @@
 /** What the product itself does with backup sets. Not a kind for users' plugins: `src/archive` is its one plugin. */
 import { z } from 'zod';
 import { action, kind } from '#sdk/contract.ts';
+import { Dump } from '#sdk/databases/dump.ts';
 import { SET_ID, SetPurpose, VerifiedHow } from '#sdk/kinds/destination.ts';
 import { Release, Source, UnpackedTree } from '#sdk/kinds/service.ts';
 import { Retention } from '#sdk/retention.ts';
@@ -24,6 +25,16 @@ export const archive = kind('archive', 'Backup sets', {
     input: z.object({ sources: z.array(Source), destinations: z.array(z.string()) }),
     output: z.object({ ...Counts, summary: z.string(), warnings: Warnings }),
   }),
+  dump: action('idempotent', 'Has the service dump its databases into a new set in the staging directory', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      compression: Compression,
+      all: z.boolean().default(false).describe('Whether all of the service is at rest when its files are captured'),
+      missing: z.boolean().default(false).describe('Only what the captured files would not bring back'),
+    }),
+    output: z.object({ dumps: z.array(Dump), summary: z.string(), warnings: Warnings }),
+  }),
   capture: action('idempotent', 'Streams the sources into a new set in the staging directory', {
     input: z.object({
       set: SET_ID,
@@ -34,6 +45,7 @@ export const archive = kind('archive', 'Backup sets', {
       purpose: SetPurpose.optional(),
       release: Release.optional().describe('What runs while the data is captured'),
       expected: z.object(Counts).optional().describe('For the progress display'),
+      dumps: z.array(Dump).optional().describe('Dumps of databases that lie in the set already'),
     }),
     output: z.object({
       ...Counts,
@@ -44,13 +56,18 @@ export const archive = kind('archive', 'Backup sets', {
     }),
   }),
   seal: action('idempotent', 'Reads the captured data back, writes the index, and gives the set its final name', {
-    input: z.object({ set: SET_ID, service: z.string() }),
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      usualBytes: z.number().nonnegative().optional().describe('The size of the sets before; left out, there are few'),
+    }),
     output: z.object({
       ...Counts,
       sizeBytes: z.number().int(),
       verifiedAt: z.iso.datetime(),
       purpose: SetPurpose.default('backup'),
       summary: z.string(),
+      warnings: Warnings.default([]),
     }),
   }),
   copy: action('idempotent', 'Copies the set to one destination, from staging or from a destination that has it', {
@@ -91,6 +108,7 @@ export const archive = kind('archive', 'Backup sets', {
       service: z.string(),
       from: z.array(z.string()),
       overwrite: z.boolean().default(true).describe('Whether data may be replaced that is newer than the set'),
+      databases: z.boolean().default(false).describe('Whether dumps of databases can be put back'),
     }),
     output: z.object({ summary: z.string() }),
   }),
@@ -119,6 +137,16 @@ export const archive = kind('archive', 'Backup sets', {
       createdAt: z.iso.datetime(),
       summary: z.string(),
     }),
+  }),
+  load: action('idempotent', 'Has the service put the dumps of a set back into its databases', {
+    input: z.object({
+      set: SET_ID,
+      service: z.string(),
+      from: z.array(z.string()).describe('Destinations to take it from when it is not in staging'),
+      release: Release.describe('What is to run afterwards'),
+      image: z.boolean().default(true).describe('Put the images back too'),
+    }),
+    output: z.object({ summary: z.string() }),
   }),
   setAside: action(
     'idempotent',

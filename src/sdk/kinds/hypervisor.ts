@@ -29,7 +29,7 @@ export const Snapshot = z.object({
 });
 export type Snapshot = z.output<typeof Snapshot>;
 
-/** What a plugin can do with a platform, here and now. */
+/** What a plugin can do with a platform, here and now. What the platform has not at all is left out. */
 export const Capability = z.object({
   name: z.enum(['list', 'power', 'snapshot', 'restore', 'backup', 'resources']),
   possible: z.boolean(),

@@ -1,6 +1,7 @@
 /** The service kind: a program that a homelab runs, with data worth keeping. */
 import { z } from 'zod';
 import { action, kind, optionalAction } from '#sdk/contract.ts';
+import { Dump } from '#sdk/databases/dump.ts';
 import { ProbeResult } from '#sdk/probes.ts';
 
 /** One tree to put into a backup set. */
@@ -60,9 +61,11 @@ export const service = kind('service', 'A program with data worth keeping', {
     output: z.object({ state: z.enum(['up', 'down', 'unknown']), version: z.string().optional(), detail: z.string() }),
   }),
   sources: action('read', 'Lists what belongs into a backup set', {
-    input: z.object({}),
+    input: z.object({
+      dumped: z.boolean().default(false).describe('Leave out the files of databases that are dumped while they run'),
+    }),
     output: z.object({
-      sources: z.array(Source).min(1),
+      sources: z.array(Source),
       warnings: z
         .array(z.string())
         .default([])
@@ -72,6 +75,10 @@ export const service = kind('service', 'A program with data worth keeping', {
   quiesce: action('idempotent', 'Brings the data to rest: runs the before-commands, stops what must be stopped', {
     input: z.object({
       all: z.boolean().default(false).describe('Stop all that can write, not only what the user named for backups'),
+      databases: z
+        .enum(['stop', 'keep'])
+        .default('stop')
+        .describe('With `all`: whether the servers of databases that are still to be dumped go on'),
     }),
     output: z.object({ summary: z.string(), outage: z.boolean().describe('Whether users notice from now on') }),
   }),
@@ -87,6 +94,25 @@ export const service = kind('service', 'A program with data worth keeping', {
       stableForMs: z.number().int().nonnegative().default(0).describe('How long they must then stay good'),
     }),
     output: z.object({ healthy: z.boolean(), summary: z.string(), probes: z.array(ProbeResult) }),
+  }),
+  dump: optionalAction('idempotent', 'Dumps the databases of the service into files of a directory', {
+    input: z.object({
+      directory: z.string(),
+      level: z.int().min(1).max(19).describe('zstd level'),
+      all: z.boolean().default(false).describe('Whether all of the service is at rest when its files are captured'),
+      missing: z.boolean().default(false).describe('Only those databases that the captured files would not bring back'),
+    }),
+    output: z.object({ dumps: z.array(Dump), summary: z.string(), warnings: z.array(z.string()).default([]) }),
+  }),
+  load: optionalAction('idempotent', 'Puts dumps of databases back, each as a whole', {
+    input: z.object({
+      directory: z.string(),
+      dumps: z.array(Dump),
+      release: Release.describe('What is to run afterwards'),
+      image: z.boolean().default(true).describe('Put the images back too'),
+      check: z.boolean().default(false).describe('Only look whether each dump has a place; changes nothing'),
+    }),
+    output: Done,
   }),
   versions: optionalAction('read', 'Lists the images that the service runs now, so that newer ones can be looked for', {
     input: z.object({}),
@@ -124,6 +150,10 @@ export const service = kind('service', 'A program with data worth keeping', {
   update: optionalAction('idempotent', 'Runs the new version in place of the old one', {
     input: z.object({ to: z.string(), targets: z.array(UpdateTarget), release: Release }),
     output: z.object({ summary: z.string(), version: z.string().nullable() }),
+  }),
+  ready: optionalAction('read', 'Looks, before anything is stopped, whether a release could run here now', {
+    input: z.object({ release: Release, data: z.boolean().describe('Whether data is about to be replaced') }),
+    output: Done,
   }),
   standby: optionalAction('idempotent', 'Stops all of the service, and makes ready for the data of a release', {
     input: z.object({ release: Release }),

@@ -1,14 +1,19 @@
 /** The process probe: a program is running on this host. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
+import { timeout } from '#sdk/probes/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
 
-export interface ProcessQuestion {
-  match: string;
-  user?: string | undefined;
-}
+export const ProcessProbe = z.strictObject({
+  type: z.literal('process'),
+  match: z.string().min(1).describe('The program’s exact name, or a part of its command line'),
+  user: z.string().min(1).optional().describe('The user that it must run as'),
+  timeout,
+});
+type ProcessQuestion = Pick<z.output<typeof ProcessProbe>, 'match' | 'user'>;
 
 interface Found {
   pid: number;

@@ -1,29 +1,32 @@
 /** The tcp probe: something accepts connections on a port. */
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import { errorText, systemCode } from '#kernel/errors.ts';
+import { z } from 'zod';
+import { AutopilotError } from '#kernel/errors.ts';
+import { milliseconds } from '#sdk/duration.ts';
+import { connectError, open } from '#sdk/probes/route.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
+import { external, timeout } from '#sdk/probes/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
 
-export interface TcpQuestion {
-  host: string;
-  port: number;
-  timeoutMs: number;
-}
+export const TcpProbe = z.strictObject({
+  type: z.literal('tcp'),
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.int().min(1).max(65_535),
+  external,
+  timeout,
+});
 
-export async function askTcp(tools: Tools, { host, port, timeoutMs }: TcpQuestion): Promise<Seen> {
-  const signal = AbortSignal.any([tools.signal, AbortSignal.timeout(timeoutMs)]);
-  const socket = connect({ host, port });
+export async function askTcp(tools: Tools, probe: z.output<typeof TcpProbe>): Promise<Seen> {
+  const signal = AbortSignal.any([tools.signal, AbortSignal.timeout(milliseconds(probe.timeout))]);
+  const route = typeof probe.external === 'object' ? probe.external : undefined;
   try {
-    await once(socket, 'connect', { signal });
-    return { ok: true, detail: 'connected' };
-  } catch (error) {
-    if (signal.aborted) return { ok: false, detail: 'no connection in time' };
-    const refused = systemCode(error) === 'ECONNREFUSED';
-    return { ok: false, detail: refused ? 'connection refused' : errorText(error) };
-  } finally {
+    const socket = await open(tools, probe, { route, signal });
     // An error that comes after the answer (a reset) is of no interest, but must be caught.
     socket.on('error', () => undefined);
     socket.destroy();
+    return { ok: true, detail: 'connected' };
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    if (signal.aborted) return { ok: false, detail: 'no connection in time' };
+    return { ok: false, detail: error instanceof AutopilotError ? error.message : connectError(error) };
   }
 }

@@ -21,8 +21,8 @@ import {
   type Annotations,
   isPathComponent,
   NO_ANNOTATIONS,
+  partsOf,
   SET_FILES,
-  SET_PARTS,
   summaryOf,
 } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -106,9 +106,10 @@ async function summaryIn(
 ): Promise<SetSummary | undefined> {
   const header = await headerIn(files, path);
   if (header === undefined || `${header.service}/${header.set}` !== path) return undefined;
-  const missing = SET_PARTS.find((part) => !sizes.has(part));
+  const parts = partsOf(header);
+  const missing = parts.find((part) => !sizes.has(part));
   if (missing !== undefined) throw new AutopilotError('HA_SET_CORRUPT', `${missing} is missing`);
-  const sizeBytes = SET_PARTS.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
+  const sizeBytes = parts.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
   const annotations = sizes.has(ANNOTATIONS_FILE) ? await readAnnotations(files, path) : NO_ANNOTATIONS;
   return summaryOf(header, { sizeBytes, annotations });
 }
@@ -121,7 +122,7 @@ async function annotateSet(
   place: RemotePlace,
   { verifiedAt, pinned, ...which }: Which & { verifiedAt?: string | undefined; pinned?: boolean | undefined },
 ): Promise<Record<string, never>> {
-  const whole = await requireSet(place, which);
+  const { whole } = await requireSet(place, which);
   const annotations: Annotations = { ...(await readAnnotations(place.files, whole)) };
   if (verifiedAt !== undefined) annotations.verifiedAt = verifiedAt;
   if (pinned !== undefined) annotations.pinned = pinned;

@@ -6,15 +6,15 @@ import { pipeline } from 'node:stream/promises';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import { type RemotePlace, requireSet, type Which } from '#sdk/remote/layout.ts';
-import { SET_FILES, SET_PARTS } from '#sdk/sets.ts';
+import { partsOf, SET_FILES } from '#sdk/sets.ts';
 
 /** The caller removes the directory. What a process that was killed left is removed by the next one. */
 export async function openSet(
   place: RemotePlace,
-  { parts = [...SET_PARTS], ...which }: Which & { parts?: string[] | undefined },
+  { parts, ...which }: Which & { parts?: string[] | undefined },
 ): Promise<{ directory: string; temporary: true }> {
-  const whole = await requireSet(place, which);
-  const wanted = SET_PARTS.filter((part) => parts.includes(part));
+  const { whole, header } = await requireSet(place, which);
+  const wanted = partsOf(header).filter((part) => parts?.includes(part) ?? true);
   const sizes = new Map((await place.files.list(whole, 1)).map(({ path, bytes }) => [path, bytes]));
   const root = join(place.tools.stateDir, 'backups', 'fetched');
   await mkdir(root, { recursive: true, mode: 0o700 });

@@ -6,11 +6,11 @@ import {
   ANNOTATIONS_FILE,
   Annotations,
   isPathComponent,
+  isSetPart,
   MAX_HEADER_BYTES,
   NO_ANNOTATIONS,
   parseSetHeader,
   SET_FILES,
-  SET_PARTS,
   type SetHeader,
 } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -42,7 +42,9 @@ const HEAD_BYTES = 64 << 10;
 const MAX_ANNOTATIONS_BYTES = 64 << 10;
 
 /** All that we ever write into the folder of a set, and so all that we ever remove from it. */
-const OUR_FILES: ReadonlySet<string> = new Set([...SET_PARTS, ANNOTATIONS_FILE, `${ANNOTATIONS_FILE}.new`]);
+function isOurs(name: string): boolean {
+  return isSetPart(name) || name === ANNOTATIONS_FILE || name === `${ANNOTATIONS_FILE}.new`;
+}
 
 export function foldersOf({ service, set }: Which): RemoteFolders {
   const id = SET_ID.parse(set);
@@ -84,10 +86,13 @@ export async function holdsOurs(files: RemoteFiles, folder: string, { service, s
   }
 }
 
-export async function requireSet({ tools, files }: RemotePlace, which: Which): Promise<string> {
+export async function requireSet(
+  { tools, files }: RemotePlace,
+  which: Which,
+): Promise<{ whole: string; header: SetHeader }> {
   const { whole } = foldersOf(which);
   const header = await headerIn(files, whole);
-  if (header?.service === which.service && header.set === which.set) return whole;
+  if (header?.service === which.service && header.set === which.set) return { whole, header };
   throw new AutopilotError('HA_NOT_FOUND', `${tools.name} has no set ${which.set} of ${which.service}`, {
     next: `list what is there with  homelab-autopilot backups ${which.service} --destination ${tools.name}`,
   });
@@ -107,7 +112,7 @@ export async function readAnnotations(files: RemoteFiles, folder: string): Promi
 /** Removes our files from a folder and then the folder. What others put there stays, and with it the folder. */
 export async function removeOurs({ tools, files }: RemotePlace, folder: string): Promise<boolean> {
   const there = await files.list(folder, 1);
-  const ours = there.map(({ path }) => path).filter((name) => OUR_FILES.has(name));
+  const ours = there.map(({ path }) => path).filter(isOurs);
   // The manifest goes first: what is left of a removal that is cut short is no set any more.
   for (const name of ours.toSorted((a, b) => Number(b === SET_FILES.manifest) - Number(a === SET_FILES.manifest))) {
     await files.remove(`${folder}/${name}`);

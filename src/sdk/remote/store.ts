@@ -14,7 +14,7 @@ import {
   type Which,
 } from '#sdk/remote/layout.ts';
 import { verifySet } from '#sdk/remote/verify.ts';
-import { parseSetHeader, SET_FILES, SET_PARTS } from '#sdk/sets.ts';
+import { parseSetHeader, partsOf, SET_FILES, type SetHeader } from '#sdk/sets.ts';
 
 interface Copying extends RemotePlace, Which {
   folders: RemoteFolders;
@@ -24,15 +24,18 @@ interface Copying extends RemotePlace, Which {
   totalBytes: number;
 }
 
-/** The manifest leads: by it a later attempt knows whose data it would go on with. */
-const UPLOAD_ORDER = [SET_FILES.manifest, SET_FILES.sums, SET_FILES.script, SET_FILES.data];
+/** The manifest leads: by it a later attempt knows whose data it would go on with. The large ones come last. */
+function uploadOrder({ sizes }: Copying): string[] {
+  const first: string[] = [SET_FILES.manifest, SET_FILES.sums, SET_FILES.script];
+  return [...first, ...[...sizes.keys()].filter((part) => !first.includes(part))];
+}
 
 export async function storeSet(
   place: RemotePlace,
   { service, set, directory }: Which & { directory: string },
 ): Promise<{ bytes: number }> {
   const sizes = new Map<string, number>();
-  for (const part of SET_PARTS) sizes.set(part, (await stat(join(directory, part))).size);
+  for (const part of partsOf(await localHeader(directory))) sizes.set(part, (await stat(join(directory, part))).size);
   const totalBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   const copying = { ...place, service, set, directory, sizes, totalBytes, folders: foldersOf({ service, set }) };
   const existing = await holdsOurs(place.files, copying.folders.whole, { service, set });
@@ -62,7 +65,7 @@ async function refuseTaken({ tools, files, folders }: Copying): Promise<void> {
 async function isWhole(copying: Copying): Promise<boolean> {
   const { tools, files, folders, directory, sizes } = copying;
   const there = new Map((await files.list(folders.whole, 1)).map(({ path, bytes }) => [path, bytes]));
-  if (SET_PARTS.some((part) => there.get(part) !== sizes.get(part))) return false;
+  if ([...sizes].some(([part, size]) => there.get(part) !== size)) return false;
   if (!(await isSameSet(copying, folders.whole))) return false;
   tools.log.info('a copy of the set is there already; it is read back', { set: copying.set, directory });
   return (await verifySet(copying, copying)).problems.length === 0;
@@ -75,7 +78,7 @@ async function storeByRename(
   const { folders, files } = copying;
   if (!(await isSameSet(copying, folders.partial))) await removeOurs(copying, folders.partial);
   await files.makeFolder(folders.partial);
-  await upload(copying, folders.partial, UPLOAD_ORDER);
+  await upload(copying, folders.partial, uploadOrder(copying));
   await removeOurs(copying, folders.replaced);
   if (existing) await rename(folders.whole, folders.replaced);
   faultPoint('copy.before-rename');
@@ -88,16 +91,16 @@ async function storeByManifest(copying: Copying): Promise<void> {
   const { folders, files } = copying;
   await files.remove(`${folders.whole}/${SET_FILES.manifest}`);
   await files.makeFolder(folders.whole);
-  await upload(copying, folders.whole, UPLOAD_ORDER.slice(1));
+  await upload(copying, folders.whole, uploadOrder(copying).slice(1));
   faultPoint('copy.before-rename');
-  await upload(copying, folders.whole, UPLOAD_ORDER.slice(0, 1));
+  await upload(copying, folders.whole, [SET_FILES.manifest]);
 }
 
 async function upload(copying: Copying, folder: string, parts: readonly string[]): Promise<void> {
   const { tools, files, directory, sizes, totalBytes } = copying;
   const resumes = files.rename !== undefined;
   const there = new Map((await files.list(folder, 1)).map(({ path, bytes }) => [path, bytes]));
-  const others = SET_PARTS.filter((part) => !parts.includes(part) && there.has(part));
+  const others = [...sizes.keys()].filter((part) => !parts.includes(part) && there.has(part));
   let bytes = others.reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
   const onBytes = (more: number) => tools.progress({ bytes: (bytes += more), totalBytes });
   for (const part of parts) {
@@ -125,12 +128,13 @@ async function isSameSet({ files, directory }: Copying, folder: string): Promise
   }
 }
 
-async function localHeader(directory: string): Promise<unknown> {
+async function localHeader(directory: string): Promise<SetHeader> {
   await using file = await open(join(directory, SET_FILES.manifest), 'r');
   for (let bytes = 64 << 10; ; bytes *= 8) {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
     const header = parseSetHeader(buffer.subarray(0, bytesRead).toString());
-    if (header !== undefined || bytesRead < bytes) return header;
+    if (header !== undefined) return header;
+    if (bytesRead < bytes) throw new AutopilotError('HA_SET_CORRUPT', `${directory} holds no manifest`);
   }
 }
 

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { VerifiedHow } from '#sdk/kinds/destination.ts';
-import { foldersOf, type RemotePlace, requireSet, type Which } from '#sdk/remote/layout.ts';
-import { SET_FILES, SET_PARTS } from '#sdk/sets.ts';
+import { type RemotePlace, requireSet, type Which } from '#sdk/remote/layout.ts';
+import { partsOf, SET_FILES } from '#sdk/sets.ts';
 
 export interface RemoteVerification {
   bytes: number;
@@ -15,9 +15,8 @@ const MAX_SUMS_BYTES = 64 << 10;
 
 /** Nothing is kept on this machine. Damage is reported; only a place that cannot be read makes it fail. */
 export async function verifySet(place: RemotePlace, which: Which): Promise<RemoteVerification> {
-  await requireSet(place, which);
+  const { whole, header } = await requireSet(place, which);
   const { files } = place;
-  const { whole } = foldersOf(which);
   const how = files.serverSums === undefined ? 'read back' : 'server checksum';
   const report: RemoteVerification = { bytes: 0, how, problems: [] };
   const sums = await files.head(`${whole}/${SET_FILES.sums}`, MAX_SUMS_BYTES);
@@ -25,7 +24,7 @@ export async function verifySet(place: RemotePlace, which: Which): Promise<Remot
   const expected = parseSums(sums?.toString() ?? '');
   const sizes = new Map((await files.list(whole, 1)).map(({ path, bytes }) => [path, bytes]));
   const told = await files.serverSums?.(whole);
-  for (const part of SET_PARTS.filter((name) => name !== SET_FILES.sums && sums !== undefined)) {
+  for (const part of partsOf(header).filter((name) => name !== SET_FILES.sums && sums !== undefined)) {
     const reason = await problemOf(place, { path: `${whole}/${part}`, size: sizes.get(part), report }, (actual) => {
       const wanted = expected.get(part);
       if (wanted === undefined) return `${SET_FILES.sums} does not list it`;

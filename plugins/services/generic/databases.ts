@@ -1,0 +1,45 @@
+/** The databases of any program: on this host, elsewhere, or in a container of this host's engine. */
+import type { InputOf, OutputOf } from '#sdk/contract.ts';
+import { type Configured, dumpAll, loadAll, requireEntries } from '#sdk/databases/databases.ts';
+import { leaveOut } from '#sdk/databases/files.ts';
+import { toldDumps } from '#sdk/databases/told.ts';
+import type { Source, service } from '#sdk/kinds/service.ts';
+import type { GenericTools } from './config.ts';
+
+type Actions = (typeof service)['actions'];
+
+const DOCKER_SOCKET = '/var/run/docker.sock';
+
+function configured({ config: { backup } }: GenericTools): Configured {
+  return {
+    entries: backup.databases,
+    container: async (name) => ({ name, id: name, socket: DOCKER_SOCKET }),
+    file: (path) => path,
+  };
+}
+
+/** The paths, without the files of SQLite databases: those come as dumps. */
+export function sourcesOf({ config: { backup } }: GenericTools): Source[] {
+  const files = backup.databases.flatMap((entry) => (entry.type === 'sqlite' ? [entry.path] : []));
+  return leaveOut(
+    backup.paths.map((path) => ({ path, exclude: backup.exclude })),
+    files,
+  );
+}
+
+export async function dump(
+  tools: GenericTools,
+  { directory, level }: InputOf<Actions['dump']>,
+): Promise<OutputOf<Actions['dump']>> {
+  const dumps = await dumpAll(tools, configured(tools), { directory, level, atRest: () => false });
+  return { dumps, summary: toldDumps(dumps), warnings: [] };
+}
+
+export async function load(
+  tools: GenericTools,
+  { directory, dumps, check }: InputOf<Actions['load']>,
+): Promise<OutputOf<Actions['load']>> {
+  requireEntries(configured(tools), dumps);
+  if (check !== true) await loadAll(tools, configured(tools), { directory, dumps });
+  return { summary: `${toldDumps(dumps)} back` };
+}

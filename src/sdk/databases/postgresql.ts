@@ -1,0 +1,131 @@
+/** PostgreSQL by pg_dump and psql: a dump comes back in one transaction, whole or not at all. */
+import { AutopilotError } from '#kernel/errors.ts';
+import type { Dump } from '#sdk/databases/dump.ts';
+import type { Dumped, DumpJob, Engine } from '#sdk/databases/engine.ts';
+import type { SqlEntry } from '#sdk/databases/entry.ts';
+import { requireNames } from '#sdk/databases/names.ts';
+import { ask, type Server, unanswered } from '#sdk/databases/server.ts';
+import { type DumpFile, dumpTo, loadInto } from '#sdk/databases/stream.ts';
+import { requireWhole, sqlEnds } from '#sdk/databases/watch.ts';
+import type { Argv } from '#sdk/tools.ts';
+
+const COMPLETE = '-- PostgreSQL database dump complete';
+
+/** Tables that a dump has: those of users, and not those that belong to an extension. */
+const COUNT = `SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ AND d.objid = c.oid AND d.deptype = 'e')`;
+
+const LIST = 'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1';
+
+export function postgresql(server: Server<SqlEntry>): Engine {
+  return {
+    async jobs() {
+      const { name } = server.entry;
+      const names = name === 'all' ? requireNames(server, await query(server, 'postgres', LIST)) : [name].flat();
+      return names.map((one) => job(server, one));
+    },
+    load: async (dump, path) => await load(server, dump, path),
+  };
+}
+
+function job(server: Server<SqlEntry>, name: string): DumpJob {
+  return { name, ending: 'sql', dump: async (file) => await dump(server, name, file) };
+}
+
+async function dump(server: Server<SqlEntry>, name: string, file: DumpFile): Promise<Dumped> {
+  const { entry, place, tools } = server;
+  const tables = Number(await query(server, name, COUNT));
+  const version = await query(server, name, 'SHOW server_version');
+  const tool = await ask(server, ['pg_dump', '--version']);
+  const watch = sqlEnds();
+  const words: Argv = ['pg_dump', ...connection(entry), '--format=plain', ...entry.options, `--dbname=${name}`];
+  const written = await dumpTo(tools, server.run(words), file, watch).catch((error: unknown) => {
+    throw unanswered(server, error, 'pg_dump');
+  });
+  requireWhole(`${name} at ${place}`, watch, { mark: COMPLETE, tables });
+  return { ...written, name, place, server: version, tool: versionIn(tool), tables, detail: {} };
+}
+
+function connection({ host, socket, port, user }: SqlEntry): string[] {
+  const at = socket ?? host;
+  return [
+    ...(at === undefined ? [] : [`--host=${at}`]),
+    ...(port === undefined ? [] : [`--port=${port}`]),
+    `--username=${user}`,
+    '--no-password',
+  ];
+}
+
+function psql(entry: SqlEntry, database: string): Argv {
+  return ['psql', ...connection(entry), '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`];
+}
+
+async function query(server: Server<SqlEntry>, database: string, sql: string): Promise<string> {
+  return await ask(server, [...psql(server.entry, database), '--tuples-only', '--no-align', `--command=${sql}`]);
+}
+
+/**
+ * A dump is meant for an empty database, and what came after it must not stay between what it brings: so all that is
+ * there goes first, in the same transaction. Somebody who still works with it makes this fail, and not wait for ever.
+ */
+const EMPTY = `SET lock_timeout = '60s';
+SET client_min_messages = warning;
+DO $autopilot$ DECLARE one record; BEGIN
+FOR one IN SELECT evtname AS name FROM pg_catalog.pg_event_trigger LOOP
+ EXECUTE format('DROP EVENT TRIGGER IF EXISTS %I CASCADE', one.name); END LOOP;
+FOR one IN SELECT pubname AS name FROM pg_catalog.pg_publication LOOP
+ EXECUTE format('DROP PUBLICATION %I', one.name); END LOOP;
+FOR one IN SELECT extname AS name FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql' LOOP
+ EXECUTE format('DROP EXTENSION IF EXISTS %I CASCADE', one.name); END LOOP;
+FOR one IN SELECT nspname AS name FROM pg_catalog.pg_namespace
+ WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+ EXECUTE format('DROP SCHEMA %I CASCADE', one.name); END LOOP;
+PERFORM pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata;
+CREATE SCHEMA public;
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+IF current_setting('server_version_num')::int >= 150000 THEN
+ ALTER SCHEMA public OWNER TO pg_database_owner;
+ELSE
+ GRANT CREATE ON SCHEMA public TO PUBLIC;
+END IF;
+END $autopilot$;
+RESET client_min_messages;
+`;
+
+function countedAfter(tables: number): string {
+  return `DO $autopilot$ DECLARE found bigint; BEGIN
+found := (${COUNT});
+IF found <> ${tables} THEN
+ RAISE EXCEPTION 'there are % tables after the restore, and the dump was made of ${tables}', found; END IF;
+END $autopilot$;
+`;
+}
+
+async function load(server: Server<SqlEntry>, { name, tables }: Dump, path: string): Promise<void> {
+  const { entry, tools, timeoutMs, place } = server;
+  const there = await query(
+    server,
+    'postgres',
+    `SELECT count(*) FROM pg_catalog.pg_database WHERE datname = '${name}'`,
+  );
+  if (there === '0') await query(server, 'postgres', `CREATE DATABASE "${name}" TEMPLATE template0`);
+  const words: Argv = [...psql(entry, name), '--single-transaction', '--file=-'];
+  const texts = { path, timeoutMs, before: EMPTY, after: countedAfter(tables) };
+  try {
+    await loadInto(tools, server.run(words), texts);
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    if (!(error instanceof AutopilotError) || error.code !== 'HA_COMMAND_FAILED') throw error;
+    throw new AutopilotError('HA_COMMAND_FAILED', `${name} at ${place} was left as it is: ${error.message}`, {
+      cause: error,
+      next: 'see what the server says; nobody else may use the database meanwhile',
+    });
+  }
+}
+
+/** `15.18` of `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. */
+export function versionIn(text: string): string {
+  return /\d+(?:\.\d+)+/.exec(text)?.[0] ?? (text.split('\n')[0] ?? '').slice(0, 100);
+}

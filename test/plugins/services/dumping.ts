@@ -1,0 +1,70 @@
+/** A generic service with databases, and a directory that its dumps go to. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { openPlugin } from '#host/harness.ts';
+import type { JsonObject } from '#kernel/json.ts';
+import { plugin } from '#plugins/services/generic/index.ts';
+import type { Dump } from '#sdk/databases/dump.ts';
+import { tempDir } from '#test/support/tmp.ts';
+
+export const call = promisify(execFile);
+const RELEASE = { version: null, images: [], configFiles: [], detail: {} };
+
+export interface Dumping extends AsyncDisposable {
+  path: string;
+  dump(...databases: JsonObject[]): Promise<Dump[]>;
+  load(dumps: readonly Dump[], ...databases: JsonObject[]): Promise<JsonObject>;
+  /** The trees of a backup. */
+  sources(backup: JsonObject): Promise<JsonObject>;
+  /** What was dumped into a file. */
+  content(file: string): Promise<string>;
+  /** Puts other content into the file of a dump. */
+  replace(file: string, content: string): Promise<void>;
+}
+
+export async function openDumping(): Promise<Dumping> {
+  const harness = await openPlugin(plugin);
+  const dir = await tempDir();
+  return {
+    path: dir.path,
+    async dump(...databases) {
+      const output = await harness.run('dump', { backup: { databases } }, { directory: dir.path, level: 1 });
+      return output['dumps'] as unknown as Dump[];
+    },
+    async load(dumps, ...databases) {
+      const input = { directory: dir.path, dumps: dumps as unknown as JsonObject[], release: RELEASE };
+      return harness.run('load', { backup: { databases } }, input);
+    },
+    sources: async (backup) => harness.run('sources', { backup }),
+    content: async (file) => (await call('zstd', ['-dcq', join(dir.path, file)])).stdout,
+    async replace(file, content) {
+      await writeFile(join(dir.path, 'other'), content);
+      await call('zstd', ['-qf', join(dir.path, 'other'), '-o', join(dir.path, file)]);
+    },
+    async [Symbol.asyncDispose]() {
+      await harness[Symbol.asyncDispose]();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Does the work while a program of this name is found first. */
+export async function withProgram<T>(
+  { path }: Dumping,
+  { name, script }: { name: string; script: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const bin = join(path, 'bin');
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`);
+  await chmod(join(bin, name), 0o755);
+  const { PATH } = process.env;
+  process.env['PATH'] = `${bin}:${PATH}`;
+  try {
+    return await work();
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+}

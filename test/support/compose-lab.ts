@@ -1,0 +1,178 @@
+/** A homelab with one Compose project that comes from a real registry, on a real engine: for tests of its updates. */
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestContext } from 'vitest';
+import type { RunDetail } from '#engine/run.ts';
+import { canRunDocker, composePlugin, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
+import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
+import { hasTool } from '#test/support/needs.ts';
+import { needsRegistry, startRegistry, type TestRegistry } from '#test/support/registry.ts';
+import type { Pushed } from '#test/support/registry-images.ts';
+
+export interface ComposeLab extends AsyncDisposable {
+  engine: TestEngine;
+  registry: TestRegistry;
+  lab: TestHomelab;
+  /** The directory of the project. */
+  project: string;
+  /** Where orders for faults are put: `POINT~ACTION~N`. */
+  faults: string;
+  /** The image of the web service, without its tag. Each shop has a repository of its own. */
+  image(): string;
+  /**
+   * A new shop that runs 1.0 with something precious in its volume, and nothing newer in its registry. What ran before
+   * is gone. `file` gives the compose file from the image.
+   */
+  open(file?: (image: string) => string): Promise<void>;
+  /** Puts a version into the registry: it marks the data as its own when it starts; a bad one spoils it. */
+  release(tag: string, wish?: ReleaseWish): Promise<Pushed>;
+  /** A run of a workflow on the shop, to its end. */
+  run(workflow: string, input?: string[], service?: string): Promise<RunDetail>;
+  /** The id of the container of a Compose service, whether it runs or not. */
+  container(service?: string): Promise<string>;
+  inWeb(...words: string[]): Promise<string>;
+  /** The id of the image that the web service runs. */
+  runningImage(): Promise<string>;
+  /** A file of the project's directory. */
+  written(file: string): Promise<string>;
+}
+
+export interface ReleaseWish {
+  bad?: boolean;
+  /** The tag that is to point to it. */
+  as?: string;
+  platforms?: readonly string[];
+  /** The command of the image instead of the usual one. */
+  command?: readonly string[];
+  /** Shell commands that run before the usual ones. */
+  first?: string;
+}
+
+export interface ComposeLabWish {
+  /** YAML of `updates:`. */
+  updates?: string;
+  /** YAML of the shop's own keys, besides name, type, place and backup. */
+  shop?: string;
+  /** YAML of more services; SOCKET stands for the engine's. */
+  more?: string;
+  /** YAML of one more destination. */
+  destinations?: string;
+  /** Whether `docker compose` is called instead of `docker-compose`. */
+  plugin?: boolean;
+}
+
+export const canRunCompose = () => canRunDocker() && hasTool('docker-registry');
+
+/** First line of a `beforeEach`. */
+export function needsCompose(context: Pick<TestContext, 'skip'>): void {
+  needsDocker(context);
+  needsRegistry(context);
+}
+
+/** As its owner wrote it. */
+export function shopFile(image: string, { web = '', more = '' } = {}): string {
+  return `# The shop, as its owner wrote it.
+services:
+  web:
+    image: "${image}"   # one image
+    ${web === '' ? 'network_mode: none' : web}
+    init: true
+    restart: unless-stopped
+    stop_grace_period: 1s
+    volumes: ["files:/data"]
+    environment: { COLOUR: "\${COLOUR}" }
+    healthcheck: { test: [CMD, sh, -c, 'test "$$(cat /data/schema)" = "$$(cat /version)"'], interval: 1s, retries: 1 }
+  setup: { image: "${IMAGE}", network_mode: none, command: ["true"] }
+${more}volumes: { files: }
+`;
+}
+
+const configOf = (socket: string, { updates, shop, more = '', destinations }: ComposeLabWish) => `version: 1
+global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
+destinations: { usb: { type: local, path: DIR/usb }${destinations === undefined ? '' : `, ${destinations}`} }
+updates: ${updates ?? '{ policy: minor, min_age: 0s, gate: { timeout: 8s, stable_for: 500ms } }'}
+services:
+  - name: shop
+    type: docker-compose
+    path: ./shop
+    project: shop
+    socket: ${socket}
+    backup: { destinations: [usb], retention: { keep_last: 3 }, quiesce: { timeout: 20s } }
+${shop === undefined ? '' : `    ${shop}\n`}${more.replaceAll('SOCKET', socket)}`;
+
+/** `HOMELAB_AUTOPILOT_FAULTS` and `HOME` must be unset again by who starts it, with `vi.unstubAllEnvs`. */
+export async function startComposeLab(
+  wish: ComposeLabWish = {},
+  setEnv: (name: string, value: string) => void = () => undefined,
+): Promise<ComposeLab> {
+  await using stack = new AsyncDisposableStack();
+  const engine = stack.use(await startDocker());
+  const registry = stack.use(await startRegistry());
+  const lab = stack.use(await startHomelab(configOf(engine.socket, wish)));
+  const layer = await rootFilesystem(engine);
+  const faults = join(lab.dir, 'faults');
+  await mkdir(faults);
+  setEnv('HOMELAB_AUTOPILOT_FAULTS', faults);
+  if (wish.plugin === true) setEnv('HOME', await composePlugin(join(lab.dir, 'home')));
+  await lab.start(['up', '--port', '0']);
+  let repository = 0;
+  const project = join(lab.dir, 'shop');
+  const image = () => `${registry.host}/shop/web${repository}`;
+  const container: ComposeLab['container'] = async (service = 'web') =>
+    engine.docker('ps', '-aq', '--no-trunc', '--filter', `label=com.docker.compose.service=${service}`);
+  const inWeb = async (...words: string[]) => engine.docker('exec', await container(), ...words);
+  const release: ComposeLab['release'] = async (tag, wished = {}) => {
+    const { bad = false, as = tag, platforms = ['linux/amd64'], first = 'true' } = wished;
+    const deed = bad ? 'echo spoiled > /data/schema; rm -f /data/note' : `echo ${tag} > /data/schema`;
+    const script = `${first}; echo ${tag} > /version; ${deed}; exec sleep 1000`;
+    const command = wished.command ?? ['sh', '-c', script];
+    return registry.push(`shop/web${repository}:${as}`, { layer, platforms, command });
+  };
+  const owned = stack.move();
+  return {
+    engine,
+    registry,
+    lab,
+    project,
+    faults,
+    image,
+    release,
+    container,
+    inWeb,
+    async open(file = shopFile) {
+      await engine.clear();
+      await rm(project, { recursive: true, force: true });
+      repository += 1;
+      await release('1.0');
+      await lab.write('shop/compose.yaml', file(`${image()}:1.0`));
+      await lab.write('shop/.env', 'COLOUR=blue\n');
+      await engine.compose(project, 'up', '-d');
+      await inWeb('sh', '-c', 'echo precious > /data/note');
+    },
+    async run(workflow, input = [], service = 'shop') {
+      const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
+      const { stdout, stderr } = await lab.cli(words);
+      const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
+      if (detail === undefined) throw new Error(stderr);
+      return detail;
+    },
+    runningImage: async () => engine.docker('inspect', '--format', '{{.Image}}', await container()),
+    written: async (file) => readFile(join(project, file), 'utf8'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** The files of the image that the engine has, as a layer for images that come from a registry. */
+async function rootFilesystem(engine: TestEngine): Promise<Buffer> {
+  const id = await engine.docker('create', IMAGE, 'true');
+  const options = {
+    encoding: 'buffer',
+    maxBuffer: 64 << 20,
+    env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}` },
+  } as const;
+  const { stdout } = await promisify(execFile)('docker', ['export', id], options);
+  await engine.docker('rm', id);
+  return stdout;
+}
