@@ -11,6 +11,7 @@ import {
   reachOf,
   releaseOf,
   requireActions,
+  requireWhole,
   tidyStaging,
 } from '#sdk/matched-set.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
@@ -29,6 +30,7 @@ export const workflow = defineWorkflow({
 
   plan(context, { to, ...parts }) {
     requireActions(context, 'rollback', 'release', 'standby', 'revert', 'hold');
+    requireWhole(context, parts);
     const { service, archive, backup, run } = context;
     const set = chosenPoint(context, to);
     const wanted = { set, service: service.name, from: placeNames(context) };

@@ -11,6 +11,7 @@ import {
   reachOf,
   releaseOf,
   requireActions,
+  requireWhole,
   setOf,
   tidyStaging,
   UNDO_DUMP_PRESENT,
@@ -83,6 +84,7 @@ export const workflow = defineWorkflow({
 function wayBack(context: PlanContext, guestBack: StepNode | undefined): StepNode[] {
   const { mode, askAfterMs, ...parts } = context.change.rollback;
   if (mode === 'never') return [];
+  requireWhole(context, parts);
   const set = setOf(context);
   const { data, config } = parts;
   const weigh = (limit: number | null) => {

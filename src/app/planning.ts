@@ -88,7 +88,9 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     });
   }
   const place = { host: target.host, timeoutMs: backup.timeoutMs };
-  const lacks = lackedBy(service, catalog.find('service', target.type));
+  const plugin = catalog.find('service', target.type);
+  const lacks = lackedBy(service, plugin);
+  const whole = plugin?.wholeRollback === true;
   const destinations = backup.destinations.map((name) => {
     const found = config.destinations.find((candidate) => candidate.name === name);
     if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
@@ -102,7 +104,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       snapshot: `autopilot-${derivedId('snapshot', run)}`,
     },
     guest: guestOf(planner, target, backup.timeoutMs),
-    service: handle(service.actions, refOf('service', target), { ...place, lacks }),
+    service: handle(service.actions, refOf('service', target), { ...place, lacks, whole }),
     archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
     backup: {
       destinations,

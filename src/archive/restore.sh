@@ -32,6 +32,22 @@ verify() {
   sha256sum -c SHA256SUMS >&2 || fail "this set is damaged; nothing was restored"
 }
 
+# Databases are put back by the client of their vendor, into an empty database.
+dumps() {
+  set +f
+  for dump in dump-*.zst; do
+    [ -f "$dump" ] || continue
+    case $dump in
+    dump-*-postgresql-*) into='| psql --set=ON_ERROR_STOP=1 --single-transaction --file=- --dbname=NAME' ;;
+    dump-*-mariadb-*) into='| mariadb NAME' ;;
+    dump-*-mysql-*) into='| mysql NAME' ;;
+    *-redis-* | *-valkey-*) into='> dump.rdb   # in the directory of a server that is stopped and keeps no log' ;;
+    *) into='> FILE   # while nobody has it open; remove FILE-wal and FILE-shm' ;;
+    esac
+    printf 'not put back: the database in %s;  zstd -dcq %s %s\n' "$dump" "$dump" "$into" >&2
+  done
+}
+
 here=$(dirname -- "$0")
 start=$(pwd)
 action=${1-}
@@ -56,6 +72,7 @@ list)
   need tar zstd
   cd -- "$here"
   zstd -dcq data.tar.zst | tar -tf -
+  dumps
   ;;
 restore)
   [ $# -gt 0 ] && [ -n "$1" ] || { usage >&2; exit 2; }
@@ -86,6 +103,7 @@ restore)
   # shellcheck disable=SC2086 # the options are words
   zstd -dcq data.tar.zst | tar -x -p -f - -C "$target" $options -- "$@" || fail "tar could not restore everything"
   printf 'restored into %s\n' "$target" >&2
+  dumps
   ;;
 -h | --help | help)
   usage

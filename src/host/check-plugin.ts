@@ -33,6 +33,7 @@ const Shape = z.strictObject({
   config: ConfigSchema,
   backup: ConfigSchema.optional(),
   update: ConfigSchema.optional(),
+  wholeRollback: z.literal(true).optional(),
   actions: Functions,
   probes: Functions.optional(),
 });

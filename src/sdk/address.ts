@@ -31,6 +31,13 @@ export function isLoopbackName(hostname: string): boolean {
   return name === 'localhost' || (isIP(name) !== 0 && reachOfAddress(name) === 'loopback');
 }
 
+/** `http://127.0.0.1:81`: nothing but a place of this machine, without credentials and path. */
+export function isLoopbackUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== 'http:' || url.username !== '' || url.password !== '') return false;
+  return isLoopbackName(url.hostname) && url.pathname === '/' && url.search === '' && url.hash === '';
+}
+
 async function addressesOf(name: string): Promise<string[]> {
   if (isIP(name) !== 0) return [name];
   try {

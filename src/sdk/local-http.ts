@@ -44,6 +44,12 @@ export async function askLocal(tools: Pick<Tools, 'signal'>, asked: LocalRequest
   }
 }
 
+/** Where a URL of this machine leads. */
+export function httpPlace(url: string): { host: string; port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
+}
+
 /** Whether nothing at all listens there, as against something that answers badly. */
 export function isNobodyThere(error: unknown): boolean {
   return error instanceof AutopilotError && ['ECONNREFUSED', 'ENOENT'].includes(systemCode(error.cause) ?? '');

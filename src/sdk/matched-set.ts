@@ -263,6 +263,15 @@ export function requireActions(
   );
 }
 
+/** @throws AutopilotError HA_USAGE when a service whose image and data belong together is to go back by halves. */
+export function requireWhole({ service }: PlanContext, { image, data }: Pick<Parts, 'image' | 'data'>): void {
+  if (!service.whole || image === data) return;
+  const [half, missing] = image ? ['image', 'data'] : ['data', 'image'];
+  throw new AutopilotError('HA_USAGE', `${service.name} cannot go back with its ${half} and without its ${missing}`, {
+    next: 'its older versions refuse the data of newer ones: roll back both, or neither',
+  });
+}
+
 /**
  * The set that a person named, by its id or the beginning of it; without a name the newest backup.
  * @throws AutopilotError HA_NOT_FOUND

@@ -34,6 +34,8 @@ export interface Handle<A extends Actions> {
   readonly ref: PluginRef;
   /** Whether its plugin has the action: an optional one is asked for before it is planned. */
   can(action: keyof A & string): boolean;
+  /** Whether image and data may only go back together. */
+  readonly whole: boolean;
   do<K extends keyof A & string>(action: K, input: InputOf<A[K]>, options?: StepOptions): StepNode;
 }
 
@@ -168,11 +170,12 @@ const PERSISTENT_RETRY: RetryPolicy = { attempts: 12, backoffMs: 1_000, maxBacko
 export function handle<A extends Actions>(
   actions: A,
   ref: PluginRef,
-  place: { host: string; timeoutMs: number; lacks?: ReadonlySet<string> },
+  place: { host: string; timeoutMs: number; lacks?: ReadonlySet<string>; whole?: boolean },
 ): Handle<A> {
   return {
     name: ref.name,
     ref,
+    whole: place.whole === true,
     can: (action) => action in actions && place.lacks?.has(action) !== true,
     do(action, input, options = {}) {
       const key = options.key ?? kebab(action);

@@ -9,7 +9,7 @@ import { tempDir } from '#test/support/tmp.ts';
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const { catalog } = await loadPlugins({ builtin: path.join(ROOT, 'plugins') });
 
-async function checked(databases: string): Promise<CheckedConfig> {
+async function checked(databases: string, type = 'generic', more = ''): Promise<CheckedConfig> {
   await using dir = await tempDir();
   await mkdir(path.join(dir.path, 'usb'));
   const file = path.join(dir.path, 'homelab-autopilot.yaml');
@@ -17,12 +17,12 @@ async function checked(databases: string): Promise<CheckedConfig> {
 destinations: { usb: { type: local, path: ./usb } }
 services:
   - name: notes
-    type: generic
+    type: ${type}
     backup:
       destinations: [usb]
       databases:
         - ${databases}
-`;
+${more}`;
   await writeFile(file, text);
   return await checkConfig({ file, env: {}, cwd: dir.path, catalog });
 }
@@ -64,5 +64,14 @@ test.each([
 
   expect(errors.map(({ path: at, line, column: found }) => ({ at, line, column: found }))).toEqual([
     { at: `services[0].backup.databases[0].${key}`, line: 9, column },
+  ]);
+});
+
+test('a server that is dumped cannot be one of those that stop before', async () => {
+  const database = '{ type: postgresql, name: a, container: db }';
+  const { errors } = await checked(database, 'docker-compose', `      quiesce: { stop: [web, db] }\n    path: /opt\n`);
+
+  expect(errors.map(({ path: at, line, column }) => ({ at, line, column }))).toEqual([
+    { at: 'services[0].backup.quiesce.stop[1]', line: 10, column: 30 },
   ]);
 });

@@ -106,7 +106,9 @@ test('a backup holds whole dumps, and the script in it tells how each is put bac
   const set = join(lab.dir, 'usb/papers', backup.restorePoint ?? '');
   const names = (await readdir(set)).filter((name) => name.startsWith('dump-'));
   expect(names).toEqual(['dump-1-postgresql-papers.sql.zst', 'dump-2-sqlite-cache.db.db.zst']);
-  await call('sh', [join(set, 'restore.sh'), 'verify']);
+  const { stderr } = await call('sh', [join(set, 'restore.sh'), join(lab.dir, 'by-hand')]);
+  expect(stderr).toContain('zstd -dcq dump-1-postgresql-papers.sql.zst | psql --set=ON_ERROR_STOP=1');
+  expect(stderr).toContain('zstd -dcq dump-2-sqlite-cache.db.db.zst > FILE');
   await postgres.sql('postgres', 'DROP DATABASE papers');
   await postgres.sql('postgres', 'CREATE DATABASE papers');
   const { stdout: sql } = await call('zstd', ['-dcq', join(set, names[0] ?? '')]);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Json } from '#kernel/json.ts';
-import { askLocal, isNobodyThere, type LocalAnswer, type LocalRequest } from '#sdk/local-http.ts';
+import { askLocal, httpPlace, isNobodyThere, type LocalAnswer, type LocalRequest } from '#sdk/local-http.ts';
 import type { CaddyTools } from './config.ts';
 
 export interface Running {
@@ -105,6 +105,5 @@ async function ask(tools: CaddyTools, asked: Omit<LocalRequest, 'at' | 'who'>): 
 
 function placeOf(admin: string): LocalRequest['at'] {
   if (admin.startsWith('unix//')) return { socket: `/${admin.slice('unix//'.length)}` };
-  const { hostname, port } = new URL(admin);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
+  return httpPlace(admin);
 }

@@ -1,6 +1,6 @@
 /** What users write for a Caddy. */
 import { z } from 'zod';
-import { isLoopbackName } from '#sdk/address.ts';
+import { isLoopbackUrl } from '#sdk/address.ts';
 import { PackageName, SystemRoot } from '#sdk/apt/names.ts';
 import { Command } from '#sdk/command.ts';
 import { Duration } from '#sdk/duration.ts';
@@ -26,12 +26,6 @@ const Admin = z
   })
   .default('http://localhost:2019')
   .describe('Where the admin API listens, on loopback: http://localhost:2019, or unix//run/caddy/admin.sock');
-
-function isLoopbackUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== 'http:' || url.username !== '' || url.password !== '') return false;
-  return isLoopbackName(url.hostname) && url.pathname === '/' && url.search === '' && url.hash === '';
-}
 
 export const Config = z.object({
   admin: Admin,

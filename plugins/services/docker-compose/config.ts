@@ -1,5 +1,6 @@
 /** What users write for a Compose project. */
 import { z } from 'zod';
+import { Databases } from '#sdk/databases/entry.ts';
 import { Duration } from '#sdk/duration.ts';
 import { Probe } from '#sdk/probes.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -45,7 +46,7 @@ const Glob = z
   .min(1)
   .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
 
-export const Backup = z.object({
+export const BackupKeys = z.object({
   paths: z
     .array(ExtraPath)
     .default([])
@@ -65,7 +66,24 @@ export const Backup = z.object({
       timeout: Duration.default('60s').describe('How long each stop, and the start, may take'),
     })
     .prefault({}),
+  databases: Databases,
 });
+
+/** The server of a database that is dumped must run until it is; where all is to be at rest it is stopped after that. */
+export function databasesGoOn(
+  { quiesce: { stop }, databases }: z.output<typeof BackupKeys>,
+  issues: z.core.$RefinementCtx,
+): void {
+  if (stop === 'all') return;
+  for (const entry of databases) {
+    const index = entry.type === 'sqlite' ? -1 : stop.indexOf(entry.container ?? '');
+    if (index < 0) continue;
+    const message = `"${stop[index]}" runs a database that is dumped, so it cannot be stopped before; leave it out`;
+    issues.addIssue({ code: 'custom', path: ['quiesce', 'stop', index], message });
+  }
+}
+
+export const Backup = BackupKeys.superRefine(databasesGoOn);
 
 export const Update = z.object({
   shared_volumes: z

@@ -90,7 +90,7 @@ async function isCovered(source: string, paths: readonly string[]): Promise<bool
 }
 
 /** What is named and excluded at once is handed on, for the archive to refuse it with both named. */
-function isExcluded(inner: string, exclude: readonly string[]): boolean {
+export function isExcluded(inner: string, exclude: readonly string[]): boolean {
   const steps = inner.split('/');
   const above = steps.map((_, depth) => steps.slice(0, depth + 1).join('/'));
   return exclude.some((glob) => above.some((path) => matchesGlob(path, glob.replace(/\/$/, ''))));

@@ -3,6 +3,7 @@ import { AutopilotError, errorText } from '#kernel/errors.ts';
 import { nearest } from '#kernel/nearest.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { ComposeTools } from './config.ts';
+import { databaseServices } from './databases.ts';
 import { compose, docker } from './docker.ts';
 import { refuseOwn } from './own-container.ts';
 import { type Container, type Project, projectNamed, requireProject, serviceNames, servicesOf } from './project.ts';
@@ -12,11 +13,14 @@ import { watchProject } from './verdict.ts';
 /** Writes down what runs before it stops it: what a killed process has stopped is started by the next one. */
 export async function quiesce(
   tools: ComposeTools,
-  { all }: { all: boolean },
+  { all, databases }: { all: boolean; databases: 'stop' | 'keep' },
 ): Promise<{ summary: string; outage: boolean }> {
   const project = await requireProject(tools);
   const together = all || tools.config.backup.quiesce.stop === 'all';
-  const wanted = together ? servicesOf(project.containers) : await wantedServices(tools, project);
+  // A database that is still to be dumped goes on.
+  const kept = all && databases === 'stop' ? [] : databaseServices(tools);
+  const named = together ? servicesOf(project.containers) : await wantedServices(tools, project);
+  const wanted = named.filter((service) => !kept.includes(service));
   const running = wanted.filter((service) => project.containers.some((one) => one.service === service && runs(one)));
   const services = [...new Set([...(await stoppedBefore(tools, project)), ...running])];
   await refuseOwn(

@@ -10,6 +10,7 @@ import { refuseOwn } from './own-container.ts';
 import { refuseTaken } from './ports.ts';
 import { projectNamed, servicesOf } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
+import { forgetStopped } from './stopped.ts';
 import { imagesOf } from './versions.ts';
 import { makeVolumes, refuseShared } from './volumes.ts';
 
@@ -67,14 +68,10 @@ export async function revert(
   { release, image }: { release: Release; image: boolean },
 ): Promise<{ summary: string; version: string | null }> {
   const detail = detailOf(release);
-  if (image) {
-    for (const one of release.images) {
-      await nameAgain(tools, one);
-      const files = filesOf(tools, detail);
-      if (await namesImage(files, one.name)) await setImage(files, one.name, one.reference);
-    }
-  }
+  if (image) await putImages(tools, release);
   await up(tools, detail);
+  // Whatever was stopped on the way here runs now, as far as it is meant to.
+  await forgetStopped(tools);
   if (image)
     await requireImages(
       tools,
@@ -83,6 +80,15 @@ export async function revert(
     );
   const version = image ? release.version : null;
   return { summary: `${version ?? detail.services.join(', ')} runs again`, version };
+}
+
+/** Has the project run the images of a release from its next `up` on. */
+export async function putImages(tools: ComposeTools, release: Release): Promise<void> {
+  const files = filesOf(tools, detailOf(release));
+  for (const one of release.images) {
+    await nameAgain(tools, one);
+    if (await namesImage(files, one.name)) await setImage(files, one.name, one.reference);
+  }
 }
 
 function filesOf(tools: ComposeTools, { files }: Detail): ProjectFiles {

@@ -1,9 +1,12 @@
 /** The user's commands: in order, as the service's owner would run them, and what they say of its version. */
 import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { versionText } from '#sdk/apt/propose.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { runProbes } from '#sdk/probes.ts';
 import type { Argv, ExecOptions } from '#sdk/tools.ts';
 import type { GenericTools } from './config.ts';
+import { packagesOf } from './packages.ts';
+import { probesOf, startCommands } from './unit.ts';
 
 /** What such a command starts stays when it has ended, and must not run with a backup's low priority for ever. */
 export function asService(timeout: string): ExecOptions {
@@ -24,10 +27,11 @@ export async function runAll(tools: GenericTools, commands: readonly Argv[], opt
 }
 
 export async function workingAgain(tools: GenericTools): Promise<string> {
-  const { validate, backup } = tools.config;
-  if (validate.length === 0) return backup.quiesce.start.length > 0 ? 'service started' : 'nothing to start';
+  const { backup } = tools.config;
+  const probes = probesOf(tools);
+  if (probes.length === 0) return startCommands(tools).length > 0 ? 'service started' : 'nothing to start';
   const timeoutMs = milliseconds(backup.quiesce.timeout);
-  const { healthy, summary } = await runProbes(tools, validate, { timeoutMs, stableForMs: 0 });
+  const { healthy, summary } = await runProbes(tools, probes, { timeoutMs, stableForMs: 0 });
   if (healthy) return 'service works';
   throw new AutopilotError(
     'HA_CHECK_FAILED',
@@ -40,7 +44,7 @@ export async function workingAgain(tools: GenericTools): Promise<string> {
 
 export async function versionOf(tools: GenericTools): Promise<{ found: { version?: string }; problems: string[] }> {
   const command = tools.config.update.version ?? tools.config.version;
-  if (command === undefined) return { found: {}, problems: [] };
+  if (command === undefined) return await packageVersion(tools);
   try {
     const { stdout } = await tools.exec(command, { timeoutMs: 30_000 });
     const version = stdout.trim().split('\n')[0];
@@ -48,4 +52,10 @@ export async function versionOf(tools: GenericTools): Promise<{ found: { version
   } catch (error) {
     return { found: {}, problems: [`the version is not known: ${errorText(error)}`] };
   }
+}
+
+async function packageVersion(tools: GenericTools): Promise<{ found: { version?: string }; problems: string[] }> {
+  const versions = await packagesOf(tools);
+  const found = Object.keys(versions).length === 0 ? {} : { version: versionText(versions) };
+  return { found, problems: [] };
 }

@@ -1,5 +1,6 @@
 /** What users write for a program of their own. */
 import { z } from 'zod';
+import { PackageName, SystemRoot } from '#sdk/apt/names.ts';
 import { Command, Commands } from '#sdk/command.ts';
 import { Databases } from '#sdk/databases/entry.ts';
 import { Duration } from '#sdk/duration.ts';
@@ -9,6 +10,12 @@ import type { Tools } from '#sdk/tools.ts';
 export const Config = z.object({
   validate: z.array(Probe).default([]).describe('What must be good for the service to count as working'),
   version: Command.optional().describe('Prints the version on its first line'),
+  unit: z
+    .string()
+    .max(255)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9:_.@-]*\.service$/, 'not the name of a systemd service, such as notes.service')
+    .optional()
+    .describe('The systemd service that it runs as: stopped and started by it, and good when it is active'),
 });
 
 /** Nobody could say what a relative path is relative to: there is no folder that belongs to the service. */
@@ -67,6 +74,13 @@ export const Update = z.object({
   revert: Command.optional().describe(
     'Brings the program in $HOMELAB_AUTOPILOT_VERSION back; left out when `backup.paths` hold the program itself',
   ),
+  apt: z
+    .strictObject({
+      packages: z.array(PackageName).min(1).describe('Installed packages that are updated, and brought back, together'),
+      root: SystemRoot,
+    })
+    .optional()
+    .describe('Updates Debian packages, in place of commands of your own'),
   timeout: Duration.default('30m').describe('How long each of these commands may take'),
 });
 

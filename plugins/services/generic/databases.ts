@@ -1,6 +1,6 @@
 /** The databases of any program: on this host, elsewhere, or in a container of this host's engine. */
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
-import { type Configured, dumpAll, loadAll, requireEntries } from '#sdk/databases/databases.ts';
+import { type Configured, dumpAll, loadAll, matchedEntries } from '#sdk/databases/databases.ts';
 import { leaveOut } from '#sdk/databases/files.ts';
 import { toldDumps } from '#sdk/databases/told.ts';
 import type { Source, service } from '#sdk/kinds/service.ts';
@@ -39,7 +39,7 @@ export async function load(
   tools: GenericTools,
   { directory, dumps, check }: InputOf<Actions['load']>,
 ): Promise<OutputOf<Actions['load']>> {
-  requireEntries(configured(tools), dumps);
+  matchedEntries(configured(tools), dumps);
   if (check !== true) await loadAll(tools, configured(tools), { directory, dumps });
   return { summary: `${toldDumps(dumps)} back` };
 }

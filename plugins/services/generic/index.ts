@@ -6,7 +6,8 @@ import { runProbe, runProbes } from '#sdk/probes.ts';
 import { asService, runAll, versionOf, workingAgain } from './commands.ts';
 import { Backup, Config, Update } from './config.ts';
 import { dump, load, sourcesOf } from './databases.ts';
-import { checkUpdate, release, revert, standby, update } from './update.ts';
+import { probesOf, startCommands, stopCommands } from './unit.ts';
+import { checkUpdate, fetch, hold, letGo, rebootOf, release, revert, standby, update } from './update.ts';
 
 export const plugin = service.define({
   id: 'generic',
@@ -17,11 +18,13 @@ export const plugin = service.define({
   actions: {
     async inspect(tools) {
       const [results, version] = await Promise.all([
-        Promise.all(tools.config.validate.map(async (probe) => runProbe(tools, probe))),
+        Promise.all(probesOf(tools).map(async (probe) => runProbe(tools, probe))),
         versionOf(tools),
       ]);
       const bad = results.filter(({ ok }) => !ok).map(({ probe, detail }) => `${probe}: ${detail}`);
-      const details = [...(results.length === 0 ? ['no probes are configured'] : bad), ...version.problems];
+      const reboot = await rebootOf(tools);
+      const unseen = results.length === 0 ? ['no probes are configured'] : bad;
+      const details = [...unseen, ...version.problems, ...(reboot === undefined ? [] : [reboot])];
       const detail = details.length === 0 ? 'all probes are good' : details.join('; ');
       return { state: stateFrom(results), ...version.found, detail };
     },
@@ -33,8 +36,8 @@ export const plugin = service.define({
     async quiesce(tools) {
       const { commands, quiesce } = tools.config.backup;
       for (const command of commands.before) await tools.exec(command, { timeoutMs: milliseconds(commands.timeout) });
-      for (const command of quiesce.stop) await tools.exec(command, asService(quiesce.timeout));
-      const outage = quiesce.stop.length > 0;
+      for (const command of stopCommands(tools)) await tools.exec(command, asService(quiesce.timeout));
+      const outage = stopCommands(tools).length > 0;
       const ran = commands.before.length > 0 ? [`${counted(commands.before.length, 'before-command')} done`] : [];
       const stopped = outage ? ['service stopped; outage begins'] : [];
       return { summary: [...ran, ...stopped].join(', ') || 'nothing to stop', outage };
@@ -44,7 +47,7 @@ export const plugin = service.define({
       const { commands, quiesce } = tools.config.backup;
       // One that fails must not keep the others from being run: whatever can be started again is.
       const failures = [
-        ...(await runAll(tools, quiesce.start, asService(quiesce.timeout))),
+        ...(await runAll(tools, startCommands(tools), asService(quiesce.timeout))),
         ...(await runAll(tools, commands.after, asService(commands.timeout))),
       ];
       if (failures[0] !== undefined) throw failures[0];
@@ -52,15 +55,14 @@ export const plugin = service.define({
     },
 
     async validate(tools, timing) {
-      return runProbes(tools, tools.config.validate, timing);
+      return runProbes(tools, probesOf(tools), timing);
     },
 
     checkUpdate,
     release,
-    // What an update needs, its command brings itself.
-    fetch: async () => ({ summary: 'nothing to fetch' }),
-    hold: async () => ({ summary: 'nothing to hold' }),
-    letGo: async () => ({ summary: 'nothing was held' }),
+    fetch,
+    hold,
+    letGo,
     update,
     standby,
     revert,

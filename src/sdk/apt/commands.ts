@@ -82,7 +82,7 @@ function aptTrouble({ name }: AptTools, cause: unknown): AutopilotError | undefi
     });
   }
   if (cause.code !== 'HA_COMMAND_FAILED') return undefined;
-  if (/permission denied|are you root/i.test(cause.message)) {
+  if (/lock file [^\n]*permission denied|are you root/i.test(cause.message)) {
     return new AutopilotError('HA_CHECK_FAILED', `${name}: this user may not use apt: ${cause.message}`, {
       cause,
       next: 'run the worker as root',

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
+import { until } from '#kernel/wait.ts';
 import type { DatabaseType, Dump } from '#sdk/databases/dump.ts';
 import type { DumpJob, Engine } from '#sdk/databases/engine.ts';
 import { DATABASE_NAME, type DatabaseEntry } from '#sdk/databases/entry.ts';
@@ -57,13 +58,32 @@ export async function loadAll(
   for (const { dump, entry } of matched) {
     tools.progress({ note: `${dump.type} ${dump.name}` });
     const engine = await engineOf(tools, entry, around);
+    await untilReady(tools, engine);
     await engine.load(dump, join(directory, dump.file));
   }
 }
 
 /** @throws AutopilotError HA_RESTORE_REFUSED when the configuration does not know where a dump belongs. */
-export function requireEntries(configured: Configured, dumps: readonly Dump[]): void {
-  for (const dump of dumps) entryOf(configured.entries, dump, configured);
+export function matchedEntries(configured: Configured, dumps: readonly Dump[]): DatabaseEntry[] {
+  return dumps.map((dump) => entryOf(configured.entries, dump, configured));
+}
+
+const READY_MS = 60_000;
+
+/** A server that was started a moment ago does not answer at once. */
+async function untilReady({ signal }: DatabaseTools, { ready }: Engine): Promise<void> {
+  let reason: unknown;
+  const ask = async () =>
+    await ready().then(
+      () => true,
+      (error: unknown) => {
+        reason = error;
+        return undefined;
+      },
+    );
+  const answered = await until(ask, { timeoutMs: READY_MS, everyMs: 500, signal });
+  signal.throwIfAborted();
+  if (answered === undefined) throw reason;
 }
 
 function entryOf(entries: readonly DatabaseEntry[], dump: Dump, around: Pick<Surroundings, 'file'>): DatabaseEntry {

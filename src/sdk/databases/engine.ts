@@ -14,6 +14,8 @@ export interface DumpJob {
 }
 
 export interface Engine {
+  /** Fails as long as a dump could not be put back. */
+  ready(): Promise<unknown>;
   /** The databases of the entry. */
   jobs(): Promise<DumpJob[]>;
   /** Puts a dump back, and looks that all of it is there. The file is decompressed by it. */

@@ -34,6 +34,7 @@ export function mysql(server: Server<SqlEntry>): Engine {
       const names = name === 'all' ? requireNames(server, await query(server, LIST)) : [name].flat();
       return names.map((one) => job(server, one));
     },
+    ready: async () => await query(server, 'SELECT 1'),
     load: async (dump, path) => await load(server, dump, path),
   };
 }

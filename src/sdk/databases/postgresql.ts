@@ -26,6 +26,7 @@ export function postgresql(server: Server<SqlEntry>): Engine {
       const names = name === 'all' ? requireNames(server, await query(server, 'postgres', LIST)) : [name].flat();
       return names.map((one) => job(server, one));
     },
+    ready: async () => await query(server, 'postgres', 'SELECT 1'),
     load: async (dump, path) => await load(server, dump, path),
   };
 }

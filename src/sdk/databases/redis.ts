@@ -9,6 +9,7 @@ import { ends, invalidDump } from '#sdk/databases/watch.ts';
 export function redis(server: RedisServer): Engine {
   return {
     jobs: async () => [job(server)],
+    ready: async () => undefined,
     load: async (dump, path) => await loadRedis(server, dump, path),
   };
 }

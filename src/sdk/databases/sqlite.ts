@@ -32,6 +32,7 @@ export function sqlite(tools: DatabaseTools, entry: SqliteEntry, path: string): 
   const file = { tools, path, timeoutMs: milliseconds(entry.timeout) };
   return {
     jobs: async () => [{ name: path, ending: 'db', dump: async (to) => await dump(file, to) }],
+    ready: async () => undefined,
     load: async (given, from) => await load(file, given, from),
   };
 }
