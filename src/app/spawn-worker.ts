@@ -23,7 +23,8 @@ export interface WorkerSpec {
 /** Small heaps: a homelab runs on small machines, and no worker holds much. */
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--max-old-space-size=512'];
 
-const READY_MS = 30_000;
+/** One that cannot start ends, which is seen at once; this is for a small machine that is busy with something else. */
+const READY_MS = 120_000;
 
 /** @throws AutopilotError what the worker said when it could not start. */
 export async function spawnWorker(spec: WorkerSpec): Promise<{ child: ChildProcess; url: string | null }> {

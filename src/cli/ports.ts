@@ -4,6 +4,7 @@ import type { Backups } from '#app/backup-types.ts';
 import type { TestResult } from '#app/channels.ts';
 import type { ScheduleView } from '#app/forecast.ts';
 import type { CheckView, HealthView, IncidentView, Uptimes } from '#app/health-view.ts';
+import type { Rehearsal, RehearseWish } from '#app/rehearse/rehearse.ts';
 import type { Settings } from '#app/settings.ts';
 import type { SupervisorEvents } from '#app/supervisor.ts';
 import type { UpdateReport } from '#app/update-check.ts';
@@ -147,6 +148,8 @@ export interface Rooms {
   askChecks(settings: Settings, options: { services: readonly string[]; signal: AbortSignal }): Promise<AskedCheck[]>;
   /** @throws AutopilotError HA_NOT_FOUND with the nearest name. */
   findService(settings: Settings, name: string): Promise<ServiceConfig>;
+  /** Breaks the update of a copy in every way. @throws AutopilotError HA_USAGE for a service that cannot be copied. */
+  rehearse(settings: Settings, wish: RehearseWish): Promise<Rehearsal>;
   /** Asks the service's own plugin, on this host; a service of another host is `unknown` here. */
   serviceState(settings: Settings, service: string): Promise<ServiceState>;
 }

@@ -67,6 +67,7 @@ export const realRooms: Rooms = {
   openHealth: async (settings, now) => (await import('#app/health-view.ts')).openHealthView(settings, now),
   askChecks,
   findService: async ({ config: known }, name) => (await import('#app/planning.ts')).serviceNamed(known, name),
+  rehearse: async (settings, wish) => (await import('#app/rehearse/rehearse.ts')).rehearse(settings, wish),
   serviceState: async (settings, service) => (await import('#app/service-state.ts')).serviceState(settings, service),
 };
 

@@ -26,10 +26,9 @@ export function mayHaveRun(job: Job<SentStep>): boolean {
   return job.data.mayHaveRun || job.attemptsStarted > job.attemptsMade + 1;
 }
 
-/** Writes down who has the step now, before anything else is done. @returns who had it before. */
-export function noteHolder(ports: HandoverPorts, job: Job<SentStep>): Promise<string | null> {
-  // The usual case does not wait for Redis: there is nobody to be sent away.
-  return ports.redis.set(holderKey(job.id ?? ''), ports.identity, 'EX', HOLDER_MEMORY_S, 'GET').catch(() => null);
+/** Writes down who has the step now, where nobody had it before. */
+export async function noteHolder(ports: HandoverPorts, job: Job<SentStep>): Promise<void> {
+  await ports.redis.set(holderKey(job.id ?? ''), ports.identity, 'EX', HOLDER_MEMORY_S).catch(() => undefined);
 }
 
 /** Stands before the name of a holder that let go of the step in order, because its process was told to stop. */
@@ -45,15 +44,27 @@ export async function noteStopped(ports: HandoverPorts, job: Job<SentStep>): Pro
   await ports.redis.set(key, `${STOPPED}${ports.identity}`, 'EX', HOLDER_MEMORY_S).catch(() => undefined);
 }
 
+/** Only who still has the lock takes the place: while it waited, the step may have gone to the next one already. */
+const TAKE_PLACE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+return 1`;
+
 /**
- * Somebody may have had the step before us: makes sure that he has let go of it.
- * @returns what became of him, for the run's story.
+ * Somebody may have had the step before us: makes sure that he has let go of it, and only then takes his place. So whose
+ * name stands there is the only one who may be at it, and who comes after a replacement that died need not look back further.
+ * @returns what became of him, for the run's story; undefined when the step went to somebody else meanwhile.
  */
-export async function takeOver(
-  ports: HandoverPorts,
-  job: Job<SentStep>,
-  previous: string | null,
-): Promise<string | null> {
+export async function takeOver(ports: HandoverPorts, job: Job<SentStep>): Promise<string | null | undefined> {
+  const id = job.id ?? '';
+  const story = await sendAway(ports, job, await ports.redis.get(holderKey(id)));
+  const keys = [`${job.queueQualifiedName}:${id}:lock`, holderKey(id)] as const;
+  const words = [job.token ?? '', ports.identity, HOLDER_MEMORY_S] as const;
+  const taken = await ports.redis.eval(TAKE_PLACE, keys.length, ...keys, ...words);
+  return taken === 1 ? story : undefined;
+}
+
+async function sendAway(ports: HandoverPorts, job: Job<SentStep>, previous: string | null): Promise<string | null> {
   const { key: step } = job.data.step;
   const tellOf = async (what: string) => {
     const heard = await ports.redis.get(heardKey(job.id ?? ''));

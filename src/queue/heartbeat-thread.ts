@@ -12,6 +12,9 @@ import { LOCK_MS, OBEY_MS, PRESENCE_MS, WATCH_MS } from '#queue/timing.ts';
 /** Four chances before a lock runs out. */
 const BEAT_MS = LOCK_MS / 4;
 
+/** By then a main thread that moves has taken up what it was given, if it ever heard of it. */
+const PULSES_TO_TAKE = 8;
+
 /** Far more than a worker takes while a lock runs out. */
 const KNOWN = 5_000;
 
@@ -29,6 +32,8 @@ const redis = connectRedis(plan.address, 'worker');
 const held = new Map<string, Held>();
 /** `JOB TOKEN` of what the main thread has taken lately: what it let go of is not kept alive behind its back. */
 const known = new Set<string>();
+/** `JOB TOKEN` of what was given to us and not taken up yet, with the pulse at which it was seen first. */
+let untaken = new Map<string, number>();
 /** Holds that began so late that Redis is asked first whether they are still ours. */
 const doubtful = new Set<number>();
 
@@ -70,14 +75,23 @@ async function renew(job: string, lock: Held): Promise<void> {
   else if (ours === false && held.get(job) === lock) lose(job);
 }
 
-/** Jobs that Redis gave to this worker while its main thread stands still: it takes them up when it moves again. */
+/**
+ * Jobs that Redis gave to this worker while its main thread stands still: it takes them up when it moves again. Where it
+ * moves and does not, the answer of Redis was lost on the way: nobody knows of the job, and its lock has to run out.
+ */
 async function renewUntaken(): Promise<void> {
   const active = await redis.lrange(`${plan.queueKey}:active`, 0, -1);
+  const pulse = Atomics.load(new Int32Array(plan.pulse), 0);
+  const seen = new Map<string, number>();
   for (const job of active) {
     const token = held.has(job) ? null : await redis.get(`${plan.queueKey}:${job}:lock`);
-    if (token?.startsWith(plan.ourTokens) !== true || known.has(`${job} ${token}`)) continue;
-    await renewLock(redis, plan.queueKey, { job, token });
+    const name = `${job} ${token}`;
+    if (token?.startsWith(plan.ourTokens) !== true || known.has(name)) continue;
+    const since = untaken.get(name) ?? pulse;
+    seen.set(name, since);
+    if (pulse - since < PULSES_TO_TAKE) await renewLock(redis, plan.queueKey, { job, token });
   }
+  untaken = seen;
 }
 
 /** While Redis is away no answer comes at all, so the clock itself is watched. */

@@ -14,8 +14,8 @@ export interface HeartbeatPlan {
   presence: string;
 }
 
-/** What the thread is told besides: how the locks of this worker begin. */
-export type HeartbeatWork = HeartbeatPlan & { ourTokens: string };
+/** What the thread is told besides: how the locks of this worker begin, and where the main thread counts its pulse. */
+export type HeartbeatWork = HeartbeatPlan & { ourTokens: string; pulse: SharedArrayBuffer };
 
 /** What the main thread tells the thread. */
 export type HeartbeatOrder =
@@ -28,6 +28,9 @@ export interface HeartbeatReport {
   lost: string;
   answered: SharedArrayBuffer;
 }
+
+/** How often the main thread says that it moves (milliseconds). */
+const PULSE_MS = 250;
 
 /** Small: the thread holds a connection and a short list. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
@@ -51,8 +54,10 @@ export async function startHeartbeat(
   plan: HeartbeatPlan,
   limitOf: (job: Job) => number,
 ): Promise<Heartbeat> {
+  const pulse = new SharedArrayBuffer(4);
+  const pulsing = setInterval(() => Atomics.add(new Int32Array(pulse), 0, 1), PULSE_MS);
   const thread = new Thread(new URL('heartbeat-thread.ts', import.meta.url), {
-    workerData: { ...plan, ourTokens: `${worker.id}:` } satisfies HeartbeatWork,
+    workerData: { ...plan, ourTokens: `${worker.id}:`, pulse } satisfies HeartbeatWork,
     resourceLimits: LIMITS,
   });
   thread.on('message', ({ lost, answered }: HeartbeatReport) => {
@@ -80,6 +85,7 @@ export async function startHeartbeat(
     holdOn: (job) => holds.get(job),
     release,
     async [Symbol.asyncDispose]() {
+      clearInterval(pulsing);
       const ended = new Promise((resolve) => thread.once('exit', resolve));
       tell({ stop: true });
       await ended;

@@ -157,7 +157,8 @@ async function performStep({ ports }: Desk, { job, lost }: Turn, hold: Hold | un
   if (hold === undefined || !(await stillOurs(ports, job, hold.lease))) throw new DelayedError();
   const message = job.data;
   const startedAt = new Date().toISOString();
-  const noted = noteHolder(ports, job);
+  // The usual case does not wait for Redis: there is nobody to be sent away.
+  if (!mayHaveRun(job)) void noteHolder(ports, job);
   using cancel = ports.cancels.watch(message);
   const tell = teller(ports, job);
   tell.step('running', null);
@@ -169,7 +170,8 @@ async function performStep({ ports }: Desk, { job, lost }: Turn, hold: Hold | un
   try {
     fenced.fence();
     signal.throwIfAborted();
-    const story = mayHaveRun(job) ? await takeOver(ports, job, await noted) : null;
+    const story = mayHaveRun(job) ? await takeOver(ports, job) : null;
+    if (story === undefined) throw new DelayedError();
     if (story !== null) tell.step('running', story);
     // A step that a cancel cut short is not begun once more only to be cut short again.
     if (mayHaveRun(job)) await cancel.asked;
@@ -184,7 +186,7 @@ async function performStep({ ports }: Desk, { job, lost }: Turn, hold: Hold | un
     return { status: 'succeeded', attempts, startedAt, finishedAt: new Date().toISOString(), output };
   } catch (error) {
     // Not a failure of the step: its lock runs out, and the next worker takes it up.
-    if (fenced.signal.aborted) throw new DelayedError();
+    if (fenced.signal.aborted || error instanceof DelayedError) throw new DelayedError();
     if (ports.stopping.aborted) {
       await noteStopped(ports, job);
       throw new DelayedError();

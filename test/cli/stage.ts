@@ -142,6 +142,7 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     openHealth: async () => null,
     askChecks: away,
     findService: async (_settings, name) => serviceNamed(name),
+    rehearse: away,
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

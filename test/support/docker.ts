@@ -113,7 +113,8 @@ interface Daemon {
 
 async function serve({ words, directory, log }: { words: string[]; directory: string; log: string }): Promise<Daemon> {
   const output = await open(log, 'a');
-  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
+  // What is ended in a hurry leaves its files behind; here they go with all the rest.
+  const env = { ...process.env, TMPDIR: directory, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
   const server = spawn(SERVER, words, { cwd: directory, stdio: ['ignore', output.fd, output.fd], env });
   await once(server, 'spawn');
   await output.close();

@@ -46,7 +46,7 @@ const Glob = z
   .min(1)
   .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
 
-const BackupKeys = z.object({
+export const BackupKeys = z.object({
   paths: z
     .array(ExtraPath)
     .default([])
@@ -70,7 +70,10 @@ const BackupKeys = z.object({
 });
 
 /** The server of a database that is dumped must run until it is; where all is to be at rest it is stopped after that. */
-export const Backup = BackupKeys.superRefine(({ quiesce: { stop }, databases }, issues) => {
+export function databasesGoOn(
+  { quiesce: { stop }, databases }: z.output<typeof BackupKeys>,
+  issues: z.core.$RefinementCtx,
+): void {
   if (stop === 'all') return;
   for (const entry of databases) {
     const index = entry.type === 'sqlite' ? -1 : stop.indexOf(entry.container ?? '');
@@ -78,7 +81,9 @@ export const Backup = BackupKeys.superRefine(({ quiesce: { stop }, databases }, 
     const message = `"${stop[index]}" runs a database that is dumped, so it cannot be stopped before; leave it out`;
     issues.addIssue({ code: 'custom', path: ['quiesce', 'stop', index], message });
   }
-});
+}
+
+export const Backup = BackupKeys.superRefine(databasesGoOn);
 
 export const Update = z.object({
   shared_volumes: z

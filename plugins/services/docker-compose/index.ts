@@ -1,16 +1,7 @@
 /** A Docker Compose project: its directory and volumes are backed up, its services stopped only as far as you say. */
 import { service } from '#sdk/kinds/service.ts';
-import { checkUpdate } from './check-update.ts';
+import { actions } from './actions.ts';
 import { Backup, Config, Update } from './config.ts';
-import { dump, load } from './databases.ts';
-import { fetch, hold, letGo } from './images.ts';
-import { inspect, sources, validate } from './look.ts';
-import { requireProject } from './project.ts';
-import { release } from './release.ts';
-import { quiesce, resume } from './rest.ts';
-import { endTrial, trial } from './trial.ts';
-import { ready, revert, standby, update } from './update.ts';
-import { imagesOf } from './versions.ts';
 
 export const plugin = service.define({
   id: 'docker-compose',
@@ -18,25 +9,5 @@ export const plugin = service.define({
   config: Config,
   backup: Backup,
   update: Update,
-  actions: {
-    inspect,
-    sources,
-    dump,
-    load,
-    quiesce,
-    resume,
-    checkUpdate,
-    release,
-    fetch,
-    hold,
-    letGo,
-    update,
-    ready,
-    standby,
-    revert,
-    trial,
-    endTrial,
-    versions: async (tools) => ({ images: await imagesOf(tools, await requireProject(tools)) }),
-    validate,
-  },
+  actions,
 });

@@ -1,6 +1,6 @@
 /** What users write for an Nginx Proxy Manager: its Compose project, and how its own API is asked. */
 import { z } from 'zod';
-import { Backup as ComposeBackup, Config as ComposeConfig, Update } from '#plugins/services/docker-compose/config.ts';
+import { BackupKeys, Config as ComposeConfig, databasesGoOn, Update } from '#plugins/services/docker-compose/config.ts';
 import { isLoopbackUrl } from '#sdk/address.ts';
 import { Duration } from '#sdk/duration.ts';
 import { secret } from '#sdk/secret.ts';
@@ -31,9 +31,9 @@ export const Config = ComposeConfig.extend({
   ),
 });
 
-const quiesce = ComposeBackup.shape.quiesce.unwrap();
+const quiesce = BackupKeys.shape.quiesce.unwrap();
 
-export const Backup = ComposeBackup.extend({
+export const Backup = BackupKeys.extend({
   // Its SQLite file may be torn when it is copied while it is written to.
   quiesce: quiesce
     .extend({
@@ -43,7 +43,7 @@ export const Backup = ComposeBackup.extend({
         .describe('Compose services to stop, in this order, or `all` (the default): its database must be at rest'),
     })
     .prefault({}),
-});
+}).superRefine(databasesGoOn);
 
 export type ManagerTools = Tools<
   z.output<typeof Config> & { backup: z.output<typeof Backup>; update: z.output<typeof Update> }

@@ -8,6 +8,7 @@ import { enqueueCommand } from '#cli/commands/enqueue.ts';
 import { notifyCommand } from '#cli/commands/notify.ts';
 import { planCommand } from '#cli/commands/plan.ts';
 import { pluginsCommand } from '#cli/commands/plugins.ts';
+import { rehearseCommand } from '#cli/commands/rehearse.ts';
 import { runsCommand } from '#cli/commands/runs.ts';
 import { schedulesCommand } from '#cli/commands/schedules.ts';
 import { checkCommand, servicesCommand, statusCommand } from '#cli/commands/services.ts';
@@ -27,6 +28,7 @@ export const commands: readonly CommandSpec[] = [
   servicesCommand,
   checkCommand,
   updatesCommand,
+  rehearseCommand,
   notifyCommand,
   configCommand,
   pluginsCommand,

@@ -151,7 +151,7 @@ export const service = kind('service', 'A program with data worth keeping', {
     input: z.object({ to: z.string(), targets: z.array(UpdateTarget), release: Release }),
     output: z.object({ summary: z.string(), version: z.string().nullable() }),
   }),
-  ready: optionalAction('read', 'Looks, before anything is stopped, whether a release could run here now', {
+  ready: optionalAction('read', 'Looks whether a release could run here now, before anything is stopped', {
     input: z.object({ release: Release, data: z.boolean().describe('Whether data is about to be replaced') }),
     output: Done,
   }),

@@ -29,6 +29,8 @@ afterAll(async () => {
   vi.unstubAllEnvs();
   await it?.[Symbol.asyncDispose]();
 });
+// What is rolled back once is held from then on, so that no two tests roll the same version back.
+
 beforeEach(needsCompose);
 
 /** All that the engine knows of how a container is to be, without what is another one for each. */
@@ -58,7 +60,7 @@ test('when the replacement cannot even be started, the old container is back, wh
   const ignored = `    deploy: { update_config: { failure_action: rollback } }\n    init: true`;
   await it.open((image) => `version: "3.7"\n${shopFile(image).replace('    init: true', ignored)}`);
   const old = await it.runningImage();
-  await it.release('1.1', { command: ['/no/such/program'] });
+  await it.release('1.7', { command: ['/no/such/program'] });
 
   const update = await it.run('update');
 
@@ -92,7 +94,7 @@ test('devices, addresses, aliases, labels, limits and volumes without a name sur
   await it.inWeb('sh', '-c', 'echo warm > /cache/warm');
   const before = await shape();
   await it.release('1.1');
-  await it.release('1.2', { bad: true });
+  await it.release('1.8', { bad: true });
 
   const update = await it.run('update', ['to=1.1']);
   const after = await shape();

@@ -1,0 +1,136 @@
+/** Backups that Proxmox VE makes and keeps on a storage of its own. */
+import { AutopilotError } from '#kernel/errors.ts';
+import { runOfNote, snapshotNote } from '#sdk/guests.ts';
+import type { GuestBackup } from '#sdk/kinds/hypervisor.ts';
+import { type Archive, Archives, Resources } from './answers.ts';
+import { type Pve, read } from './api.ts';
+import { STORAGE } from './config.ts';
+import { type At, failure, onGuest, stateOf } from './guests.ts';
+import { bring } from './power.ts';
+import { asWish } from './snapshots.ts';
+import { perform, settled } from './tasks.ts';
+
+const VOLUME = /^([A-Za-z][A-Za-z0-9_.-]*):backup\/(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.:/+-]*$/;
+
+export async function backup(pve: Pve, id: string, { run, storage }: { run: string; storage?: string | undefined }) {
+  const place = storageOf(pve, storage);
+  return await onGuest(pve, id, async (at) => {
+    await settled(pve, at);
+    const find = async () => (await archivesOn(pve, at.node, place, id)).find((one) => runOf(one) === run);
+    const there = await find();
+    if (there !== undefined) return { backup: told(there) };
+    const note = snapshotNote({ run, label: labelOf(id) });
+    // remove=0: what else is on the storage is not ours to prune.
+    const params = { vmid: id, storage: place, mode: 'snapshot', compress: 'zstd', 'notes-template': note, remove: 0 };
+    const end = await perform(pve, at, { method: 'POST', path: ['nodes', at.node, 'vzdump'], params });
+    const made = await find();
+    if (made === undefined) throw await failure(pve, at, { end, doing: `back the guest ${id} up to ${place}` });
+    return { backup: told(made) };
+  });
+}
+
+export async function listBackups(pve: Pve, guest: string | undefined): Promise<GuestBackup[]> {
+  const all = await Promise.all(
+    (await backupPlaces(pve)).map(({ node, storage }) => archivesOn(pve, node, storage, guest)),
+  );
+  const backups = new Map(all.flat().map((one) => [one.volid, told(one)]));
+  return [...backups.values()].sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? ''));
+}
+
+export async function restoreBackup(
+  pve: Pve,
+  id: string,
+  wish: { backup: string; state: 'running' | 'stopped' | 'asBefore' },
+) {
+  const storage = storageOfVolume(pve, wish.backup);
+  return await onGuest(pve, id, async (at) => {
+    await settled(pve, at);
+    const archive = (await archivesOn(pve, at.node, storage, id)).find(({ volid }) => volid === wish.backup);
+    if (archive === undefined) {
+      throw new AutopilotError(
+        'HA_NOT_FOUND',
+        `${pve.tools.name}: the guest ${id} has no backup ${wish.backup} on ${at.node}`,
+      );
+    }
+    const before = await stateOf(pve, at);
+    await bring(pve, at, { state: 'stopped', graceMs: 60_000, force: true });
+    const source = at.type === 'lxc' ? { ostemplate: wish.backup, restore: 1 } : { archive: wish.backup };
+    const path = ['nodes', at.node, at.type];
+    const end = await perform(pve, at, { method: 'POST', path, params: { vmid: id, force: 1, ...source } });
+    // As with a rollback, only the end of the task tells; doing it once more does no harm.
+    if (end.kind !== 'done')
+      throw await failure(pve, at, { end, doing: `restore the guest ${id} from ${wish.backup}` });
+    const state = wish.state === 'asBefore' ? asWish(before) : wish.state;
+    await bring(pve, at, { state, graceMs: 60_000, force: true });
+    return `the guest ${id} is as in ${wish.backup}, and ${state}`;
+  });
+}
+
+export async function deleteBackup(pve: Pve, volume: string, run: string): Promise<boolean> {
+  const storage = storageOfVolume(pve, volume);
+  for (const place of (await backupPlaces(pve)).filter((one) => one.storage === storage)) {
+    const find = async () =>
+      (await archivesOn(pve, place.node, storage, undefined)).find(({ volid }) => volid === volume);
+    const archive = await find();
+    if (archive === undefined) continue;
+    if (runOf(archive) !== run) return false;
+    const at: At = { node: place.node, vmid: String(archive.vmid), type: 'lxc' };
+    const path = ['nodes', place.node, 'storage', storage, 'content', volume];
+    const end = await perform(pve, at, { method: 'DELETE', path }, true);
+    if ((await find()) !== undefined) throw await failure(pve, at, { end, doing: `remove the backup ${volume}` });
+    return true;
+  }
+  return false;
+}
+
+/** Where backups lie: a storage that all nodes share is looked at by way of one of them. */
+async function backupPlaces(pve: Pve): Promise<{ node: string; storage: string }[]> {
+  const all = await read(pve, Resources, { path: ['cluster', 'resources'], params: { type: 'storage' } });
+  const places = new Map<string, { node: string; storage: string }>();
+  for (const { storage, node, shared, status, content = '' } of all) {
+    if (storage === undefined || node === undefined || status !== 'available') continue;
+    if (!content.split(',').includes('backup')) continue;
+    places.set(shared === true ? storage : `${node}/${storage}`, { node, storage });
+  }
+  return [...places.values()];
+}
+
+async function archivesOn(pve: Pve, node: string, storage: string, vmid: string | undefined): Promise<Archive[]> {
+  const path = ['nodes', node, 'storage', storage, 'content'];
+  return await read(pve, Archives, { path, params: { content: 'backup', ...(vmid === undefined ? {} : { vmid }) } });
+}
+
+function storageOf({ tools }: Pve, given: string | undefined): string {
+  const storage = given ?? tools.config.backup_storage;
+  if (storage !== undefined && STORAGE.test(storage)) return storage;
+  throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: no storage for backups is configured`, {
+    next: 'write backup_storage: NAME',
+  });
+}
+
+function storageOfVolume({ tools }: Pve, volume: string): string {
+  const [, storage] = VOLUME.exec(volume) ?? [];
+  if (storage !== undefined) return storage;
+  throw new AutopilotError('HA_USAGE', `${tools.name}: ${JSON.stringify(volume)} is not a backup of Proxmox VE`);
+}
+
+/** The label that the note needs: a backup has no name of ours. */
+function labelOf(id: string): string {
+  return `guest-${id}`;
+}
+
+function runOf({ notes, vmid }: Archive): string | null {
+  return runOfNote(notes, labelOf(String(vmid)));
+}
+
+function told(one: Archive): GuestBackup {
+  return {
+    id: one.volid,
+    guest: String(one.vmid ?? ''),
+    storage: one.volid.split(':')[0] ?? '',
+    createdAt: one.ctime === undefined ? null : new Date(one.ctime * 1_000).toISOString(),
+    sizeBytes: one.size ?? null,
+    run: runOf(one),
+    verified: one.verification === undefined ? null : one.verification.state === 'ok',
+  };
+}

@@ -1,0 +1,279 @@
+/** What the fake Proxmox VE does for each method, with the rights that the method asks for. */
+import type { FakeGuest, FakeTask } from './cluster.ts';
+import { methods } from './methods.ts';
+import type { FakeProxmox } from './server.ts';
+
+const USER = 'hlap@pve!autopilot';
+
+/** An answer that says no. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly errors: Record<string, string> | undefined;
+
+  constructor(status: number, message: string, errors?: Record<string, string>) {
+    super(message);
+    this.status = status;
+    this.errors = errors;
+  }
+}
+
+export interface Asked {
+  asked: string;
+  method: string;
+  path: string;
+  params: Record<string, string>;
+}
+
+interface Call extends Asked {
+  fake: FakeProxmox;
+  /** What stands in the path for `{node}`, `{vmid}` and so on. */
+  at: Record<string, string>;
+}
+
+export async function answer(fake: FakeProxmox, asked: Asked) {
+  for (const [name, { params }] of Object.entries(methods)) {
+    const [method, template = ''] = name.split(' ');
+    const at = method === asked.method ? variablesOf(template, asked.path) : undefined;
+    if (at === undefined || (at['type'] !== undefined && !['lxc', 'qemu'].includes(at['type']))) continue;
+    const checked = params.safeParse(asked.params);
+    const closed = at['type'] === 'lxc' && asked.params['vmstate'] !== undefined;
+    if (!checked.success || closed) {
+      const errors = Object.fromEntries(
+        (checked.error?.issues ?? []).map((one) => [one.path.join('.') || 'vmstate', one.message]),
+      );
+      throw new Refused(400, 'Parameter verification failed.', errors);
+    }
+    const act = acts[name];
+    if (act === undefined) break;
+    const data = await act({ ...asked, fake, at });
+    const { type, ...variables } = at;
+    return { template: name.replace('{type}', type ?? ''), variables, data };
+  }
+  throw new Refused(501, `Method '${asked.asked}' not implemented`);
+}
+
+function variablesOf(template: string, path: string): Record<string, string> | undefined {
+  const names: string[] = [];
+  const pattern = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    names.push(name);
+    return '([^/]+)';
+  });
+  const found = new RegExp(`^${pattern}$`).exec(path);
+  if (found === null) return undefined;
+  return Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(found[index + 1] ?? '')]));
+}
+
+function rightsOn({ rights }: FakeProxmox, path: string): string[] {
+  return [...rights]
+    .filter(([from]) => from === '/' || path === from || path.startsWith(`${from}/`))
+    .flatMap(([, names]) => names);
+}
+
+function demand(fake: FakeProxmox, path: string, ...anyOf: string[]): void {
+  if (rightsOn(fake, path).some((right) => anyOf.includes(right))) return;
+  throw new Refused(403, `Permission check failed (${path}, ${anyOf.join('|')})`);
+}
+
+function guestOf({ fake, at }: Call, ...rights: string[]): FakeGuest {
+  demand(fake, `/vms/${at['vmid']}`, ...rights);
+  const { node, type, vmid } = at;
+  const guest = fake.cluster.guests.find((one) => String(one.vmid) === vmid && one.node === node && one.type === type);
+  if (guest !== undefined) return guest;
+  const folder = type === 'lxc' ? 'lxc' : 'qemu-server';
+  throw new Refused(500, `Configuration file 'nodes/${node}/${folder}/${vmid}.conf' does not exist`);
+}
+
+/** Begins a task: what is wrong with it shows at its end. */
+function begin(
+  { fake, asked }: Call,
+  { guest, type }: { guest: FakeGuest; type: string },
+  work: () => Promise<void>,
+): string {
+  const { cluster } = fake;
+  const fault = cluster.fault(
+    asked,
+    'unexpected status after the act',
+    'unexpected status before the act',
+    'storage full',
+  );
+  const upid = cluster.start({ node: guest.node, type, id: String(guest.vmid), user: USER }, async () => {
+    if (fault === 'storage full') throw new Error('write error: No space left on device');
+    if (guest.lock !== undefined) throw new Error(`${guest.type === 'lxc' ? 'CT' : 'VM'} is locked (${guest.lock})`);
+    if (fault !== 'unexpected status before the act') await work();
+    if (fault !== undefined) throw new Error('unexpected status');
+  });
+  return upid;
+}
+
+const kindOf = ({ type }: FakeGuest, lxc: string, qemu: string) => (type === 'lxc' ? lxc : qemu);
+
+type Act = (call: Call) => unknown;
+
+const GUEST = '/nodes/{node}/{type}/{vmid}';
+
+const acts: Record<string, Act> = {
+  'GET /version': () => ({ version: '9.1.3', release: '9.1', repoid: '0123456789abcdef' }),
+  'GET /access/permissions': ({ fake, params }) => {
+    const path = params['path'] ?? '/';
+    return { [path]: Object.fromEntries(rightsOn(fake, path).map((right) => [right, 1])) };
+  },
+  'GET /cluster/resources': ({ fake, params }) => {
+    const all = [...resourcesOf(fake), ...placesOf(fake)];
+    const wanted = (type: string) =>
+      params['type'] === undefined ||
+      (params['type'] === 'vm' ? ['lxc', 'qemu'].includes(type) : params['type'] === type);
+    return all.filter(({ type }) => wanted(type));
+  },
+  [`GET ${GUEST}/status/current`]: (call) => {
+    const { vmid, name, status, lock, type } = guestOf(call, 'VM.Audit');
+    const more = { ...(lock === undefined ? {} : { lock }), ...(type === 'qemu' ? { qmpstatus: status } : {}) };
+    return { vmid, name, status, ha: { managed: 0 }, ...more };
+  },
+  [`GET ${GUEST}/config`]: (call) => {
+    guestOf(call, 'VM.Audit');
+    return { rootfs: 'local:101/vm-101-disk-0.raw,size=1G', mp0: '/srv/media,mp=/media', digest: '0'.repeat(40) };
+  },
+  [`GET ${GUEST}/feature`]: (call) => ({ hasFeature: guestOf(call, 'VM.Audit').hasFeature ? 1 : 0 }),
+  [`POST ${GUEST}/status/start`]: (call) => {
+    const guest = guestOf(call, 'VM.PowerMgmt');
+    if (guest.status === 'running') throw new Refused(500, `CT ${guest.vmid} already running`);
+    return begin(
+      call,
+      { guest, type: kindOf(guest, 'vzstart', 'qmstart') },
+      async () => void (guest.status = 'running'),
+    );
+  },
+  [`POST ${GUEST}/status/stop`]: (call) => {
+    const guest = guestOf(call, 'VM.PowerMgmt');
+    if (guest.status === 'stopped') throw new Refused(500, `CT ${guest.vmid} not running`);
+    return begin(call, { guest, type: kindOf(guest, 'vzstop', 'qmstop') }, async () => void (guest.status = 'stopped'));
+  },
+  [`POST ${GUEST}/status/shutdown`]: (call) => {
+    const guest = guestOf(call, 'VM.PowerMgmt');
+    return begin(call, { guest, type: kindOf(guest, 'vzshutdown', 'qmshutdown') }, async () => {
+      if (guest.stubborn === true) throw new Error('VM quit/powerdown failed - got timeout');
+      guest.status = 'stopped';
+    });
+  },
+  [`GET ${GUEST}/snapshot`]: (call) => [
+    ...guestOf(call, 'VM.Audit').snapshots,
+    { name: 'current', description: 'You are here!', running: 1 },
+  ],
+  [`POST ${GUEST}/snapshot`]: (call) => {
+    const guest = guestOf(call, 'VM.Snapshot');
+    const { snapname: name = '', description = '', vmstate } = call.params;
+    const one = { name, description, ...(vmstate === '1' ? { vmstate: 1 as const } : {}) };
+    return begin(call, { guest, type: kindOf(guest, 'vzsnapshot', 'qmsnapshot') }, () =>
+      call.fake.cluster.snapshot(guest, one),
+    );
+  },
+  [`DELETE ${GUEST}/snapshot/{snapname}`]: (call) => {
+    const guest = guestOf(call, 'VM.Snapshot');
+    const one = { name: call.at['snapname'] ?? '', force: call.params['force'] === '1' };
+    return begin(call, { guest, type: kindOf(guest, 'vzdelsnapshot', 'qmdelsnapshot') }, () =>
+      call.fake.cluster.deleteSnapshot(guest, one),
+    );
+  },
+  [`POST ${GUEST}/snapshot/{snapname}/rollback`]: (call) => {
+    const guest = guestOf(call, 'VM.Snapshot', 'VM.Snapshot.Rollback');
+    const { snapname = '' } = call.at;
+    const start = call.params['start'] === '1';
+    return begin(call, { guest, type: kindOf(guest, 'vzrollback', 'qmrollback') }, () =>
+      call.fake.cluster.rollback(guest, snapname, start),
+    );
+  },
+  'GET /nodes/{node}/tasks': ({ fake, at, params }) =>
+    [...fake.cluster.tasks.values()]
+      .filter(({ node, id }) => node === at['node'] && (params['vmid'] === undefined || id === params['vmid']))
+      .filter(({ exitstatus }) => params['source'] !== 'active' || exitstatus === undefined)
+      .map(told),
+  'GET /nodes/{node}/tasks/{upid}/status': ({ fake, at }) => {
+    const task = taskOf(fake, at);
+    return { ...task, status: task.exitstatus === undefined ? 'running' : 'stopped' };
+  },
+  'GET /nodes/{node}/tasks/{upid}/log': ({ fake, at }) => taskOf(fake, at).log.map((t, index) => ({ n: index + 1, t })),
+  'POST /nodes/{node}/vzdump': (call) => {
+    const { fake, params, at, asked } = call;
+    const guest = fake.cluster.guests.find(({ vmid }) => String(vmid) === params['vmid']);
+    if (fake.cluster.fault(asked, 'moved before the act') !== undefined && guest !== undefined) guest.node = 'pve2';
+    if (fake.cluster.fault(asked, 'OK without a task') !== undefined || guest?.node !== at['node']) return 'OK';
+    demand(fake, `/vms/${guest?.vmid}`, 'VM.Backup');
+    const { storage = '', 'notes-template': notes = '' } = params;
+    demand(fake, `/storage/${storage}`, 'Datastore.AllocateSpace');
+    if (guest === undefined) return 'OK';
+    return begin(call, { guest, type: 'vzdump' }, () => fake.cluster.dump(guest, { storage, notes }));
+  },
+  'POST /nodes/{node}/lxc': (call) => restore(call, 'lxc', call.params['ostemplate'] ?? ''),
+  'POST /nodes/{node}/qemu': (call) => restore(call, 'qemu', call.params['archive'] ?? ''),
+  'GET /nodes/{node}/storage/{storage}/content': ({ fake, at, params }) => {
+    demand(fake, `/storage/${at['storage']}`, 'Datastore.Audit', 'Datastore.AllocateSpace');
+    const here = fake.cluster.archives.filter(({ volid }) => volid.startsWith(`${at['storage']}:`));
+    return here.filter(({ vmid }) => params['vmid'] === undefined || params['vmid'] === String(vmid));
+  },
+  'DELETE /nodes/{node}/storage/{storage}/content/{volume}': ({ fake, at }) => {
+    const index = fake.cluster.archives.findIndex(({ volid }) => volid === at['volume']);
+    if (index !== -1) fake.cluster.archives.splice(index, 1);
+    return null;
+  },
+};
+
+/** As the list of tasks has it: a task that runs has no status there. */
+function told({ exitstatus, ...task }: FakeTask) {
+  return exitstatus === undefined ? task : { ...task, status: exitstatus };
+}
+
+function restore(call: Call, type: 'lxc' | 'qemu', volid: string): string {
+  const at = { ...call.at, type, vmid: call.params['vmid'] ?? '' };
+  const guest = guestOf({ ...call, at }, 'VM.Backup');
+  return begin(call, { guest, type: kindOf(guest, 'vzrestore', 'qmrestore') }, () =>
+    call.fake.cluster.restore(guest, volid),
+  );
+}
+
+function taskOf({ cluster }: FakeProxmox, { upid = '' }: Record<string, string>) {
+  const task = cluster.tasks.get(upid);
+  if (task === undefined) throw new Refused(500, 'no such task');
+  return task;
+}
+
+function resourcesOf(fake: FakeProxmox) {
+  return fake.cluster.guests
+    .filter(({ vmid }) => rightsOn(fake, `/vms/${vmid}`).includes('VM.Audit'))
+    .map(({ vmid, type, node, name, status, lock }) => ({
+      id: `${type}/${vmid}`,
+      type,
+      vmid,
+      node,
+      name,
+      status,
+      template: 0,
+      ...(lock === undefined ? {} : { lock }),
+    }));
+}
+
+function placesOf(fake: FakeProxmox) {
+  const nodes = ['pve1', 'pve2'];
+  const storages = nodes.map((node) => ({
+    id: `storage/${node}/vault`,
+    type: 'storage',
+    storage: 'vault',
+    node,
+    shared: 1,
+    content: 'backup,iso',
+    status: 'available',
+    maxdisk: 1 << 30,
+    disk: 1 << 20,
+  }));
+  const seen = rightsOn(fake, '/storage/vault').includes('Datastore.Audit') ? storages : [];
+  return [
+    ...nodes.map((node) => ({
+      id: `node/${node}`,
+      type: 'node',
+      node,
+      status: 'online',
+      maxmem: 1 << 30,
+      mem: 1 << 20,
+    })),
+    ...seen,
+  ];
+}

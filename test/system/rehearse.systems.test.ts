@@ -1,0 +1,88 @@
+/** Rehearsals of updates on a real engine: a copy is broken in every way and comes back; the project never notices. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Rehearsal } from '#app/rehearse/rehearse.ts';
+import { canRunDocker, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
+import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
+
+let engine: TestEngine;
+let lab: TestHomelab;
+
+beforeAll(async () => {
+  if (!canRunDocker()) return;
+  engine = await startDocker();
+  lab = await startHomelab(`version: 1
+global: { name: test, host: here, state_dir: DIR/s, log_dir: DIR/log }
+destinations: { usb: { type: local, path: DIR/usb } }
+updates: { gate: { timeout: 60s, stable_for: 4s } }
+services:
+  - name: shop
+    type: docker-compose
+    path: ./shop
+    project: shop
+    socket: ${engine.socket}
+    backup: { destinations: [usb], quiesce: { timeout: 5m } }
+  - { name: notes, type: generic, backup: { paths: [DIR/shop], destinations: [usb] } }
+`);
+  await lab.write(
+    'shop/compose.yaml',
+    `services:
+  web:
+    image: "${IMAGE}"
+    container_name: the-shop
+    network_mode: none
+    init: true
+    command: [sleep, "100000"]
+    restart: unless-stopped
+    stop_grace_period: 1s
+    volumes: ["files:/data"]
+volumes: { files: }
+`,
+  );
+  await engine.compose(join(lab.dir, 'shop'), 'up', '-d');
+  await engine.docker('exec', 'the-shop', 'sh', '-c', 'echo precious > /data/note');
+  const up = await lab.start(['up', '--port', '0']);
+  await lab.backup('shop');
+  // A rehearsal needs no controller: it brings its own.
+  await up.stop();
+});
+
+afterAll(async () => {
+  await lab?.[Symbol.asyncDispose]();
+  await engine?.[Symbol.asyncDispose]();
+});
+
+beforeEach((context) => needsDocker(context));
+
+async function world(): Promise<string[]> {
+  return [
+    await engine.docker('ps', '-aq', '--no-trunc'),
+    await engine.docker('volume', 'ls', '-q'),
+    await engine.docker('network', 'ls', '-q'),
+    await engine.docker('image', 'ls', '-a', '--format', '{{.Repository}}:{{.Tag}} {{.ID}}'),
+    await engine.docker('exec', 'the-shop', 'cat', '/data/note'),
+    (await readdir(join(lab.dir, 's', 'rehearsals')).catch(() => [])).join(' '),
+  ];
+}
+
+test('a copy of a project is broken in every way, comes back each time, and nothing is left of it', async () => {
+  const before = await world();
+
+  const { status, stdout, stderr } = await lab.cli(['rehearse', 'shop', '--json']);
+
+  const rehearsal = JSON.parse(stdout || JSON.stringify({ stderr })) as Rehearsal;
+  expect(rehearsal.attempts?.filter(({ ok }) => ok === false)).toEqual([]);
+  expect(rehearsal).toMatchObject({ service: 'shop', newer: false });
+  expect(rehearsal.passed).toBeGreaterThanOrEqual(5);
+  expect(rehearsal.attempts.find(({ name }) => name.startsWith('kill -9'))?.detail).toMatch(/killed \d\d times/);
+  expect(status).toBe(0);
+  expect(await world()).toEqual(before);
+}, 1_800_000);
+
+test('a service that cannot be copied is refused before anything is done', async () => {
+  const { status, stderr } = await lab.cli(['rehearse', 'notes']);
+
+  expect(status).not.toBe(0);
+  expect(stderr).toContain('only docker-compose services with backups can');
+});
