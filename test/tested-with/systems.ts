@@ -33,7 +33,13 @@ export const SYSTEMS: readonly System[] = [
     'test/system/docker-compose',
     'test/system/guest-update',
   ),
-  real('libvirt', ['virsh', '--version'], NUMBER, 'test/plugins/hypervisors/libvirt'),
+  real(
+    'libvirt',
+    ['virsh', '--version'],
+    NUMBER,
+    'test/plugins/hypervisors/libvirt',
+    'test/plugins/hypervisors/remote',
+  ),
   real('QEMU', ['qemu-system-x86_64', '--version'], NUMBER, 'test/plugins/hypervisors/libvirt'),
   real(
     'docker-compose',
@@ -49,6 +55,7 @@ export const SYSTEMS: readonly System[] = [
     /OpenSSH_(\S+?),?\s/,
     'test/plugins/destinations/sftp',
     'test/system/remote-destinations',
+    'test/plugins/hypervisors/remote',
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
   real('Caddy', ['caddy', 'version'], NUMBER, 'test/plugins/services/caddy', 'test/system/caddy'),
