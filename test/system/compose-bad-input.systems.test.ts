@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -10,6 +10,9 @@ import { type ComposeLab, canRunCompose, needsCompose, shopFile, startComposeLab
 import { IMAGE } from '#test/support/docker.ts';
 import { type RegistryProxy, startRegistryProxy } from '#test/support/registry-proxy.ts';
 import { eventually } from '#test/support/wait.ts';
+
+/** An update has come that far in a few seconds; a machine that has much else to do is given time. */
+const HELD_MS = 300_000;
 
 let it: ComposeLab;
 let proxy: RegistryProxy;
@@ -33,8 +36,10 @@ afterAll(async () => {
   await it?.[Symbol.asyncDispose]();
 });
 beforeEach(needsCompose);
-afterEach(() => {
-  if (proxy !== undefined) proxy.trouble = 'none';
+afterEach(async () => {
+  if (proxy === undefined) return;
+  proxy.trouble = 'none';
+  for (const order of await readdir(it.faults)) await rm(join(it.faults, order), { force: true });
 });
 
 const untouched = async (container: string) => {
@@ -143,7 +148,7 @@ test('an engine that is not there is told as such, and one that dies in the midd
   await writeFile(join(it.faults, 'step.before~hold~16'), '');
   const updating = it.run('update');
   const held = join(it.faults, 'held~step.before');
-  await eventually('the update is about to begin', () => existsSync(held), 110_000);
+  await eventually('the update is about to begin', () => existsSync(held), HELD_MS);
 
   await it.engine.kill();
   const { stdout } = await it.lab.cli(['updates', 'list', 'shop', '--json']);
@@ -165,7 +170,7 @@ test('a container that somebody renames in the middle of an update is updated al
   await writeFile(join(it.faults, 'capture.middle~hold~1'), '');
   const updating = it.run('update');
   const held = join(it.faults, 'held~capture.middle');
-  await eventually('the data is being captured', () => existsSync(held), 110_000);
+  await eventually('the data is being captured', () => existsSync(held), HELD_MS);
 
   await it.engine.docker('rename', await it.container(), 'mine');
   await rm(held);
@@ -181,7 +186,7 @@ test('a container that somebody removes while it is stopped for a backup is made
   await writeFile(join(it.faults, 'capture.middle~hold~1'), '');
   const updating = it.run('update');
   const held = join(it.faults, 'held~capture.middle');
-  await eventually('the data is being captured', () => existsSync(held), 110_000);
+  await eventually('the data is being captured', () => existsSync(held), HELD_MS);
 
   await it.engine.docker('rm', '--force', await it.container());
   await rm(held);
