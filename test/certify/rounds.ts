@@ -50,8 +50,11 @@ export async function faultyRounds({ rounds, seed, signal, setEnv, tell }: Round
   return done;
 }
 
+/** Whether the old version has been started again by then. */
+type Instant = Passage & { runsAgain: boolean };
+
 /** An update that nobody disturbs tells which instants there are, from the change itself to the end of the way back. */
-async function passagesOfTheChange(lab: ComposeLab): Promise<Passage[]> {
+async function passagesOfTheChange(lab: ComposeLab): Promise<Instant[]> {
   await writeFile(join(lab.faults, PASSAGES_FILE), '');
   const run = await badUpdate(lab, 0);
   const all = passagesIn(lab.faults);
@@ -59,23 +62,33 @@ async function passagesOfTheChange(lab: ComposeLab): Promise<Passage[]> {
   const steps = run.steps
     .filter((step) => step.startedAt !== null)
     .toSorted((a, b) => ((a.startedAt ?? '') < (b.startedAt ?? '') ? -1 : 1));
-  const beginning = (action: string): number => {
-    const place = steps.findIndex((step) => step.action === action);
-    return all.findIndex(({ point, count }) => point === 'step.before' && count === place + 1);
+  const beginning = (place: number) =>
+    all.findIndex(({ point, count }) => point === 'step.before' && count === place + 1);
+  const effectOfLast = (action: string) => {
+    const start = beginning(steps.findLastIndex((step) => step.action === action));
+    return all.findIndex(({ point }, index) => index > start && point === 'step.effect');
   };
-  return all.slice(beginning('update'), beginning('setAside'));
+  const started = effectOfLast('revert');
+  const from = beginning(steps.findIndex(({ action }) => action === 'update'));
+  return all
+    .map((passage, index): Instant => ({ ...passage, runsAgain: index >= started }))
+    .slice(from, effectOfLast('validate'));
 }
 
 interface Wish {
   number: number;
-  passage: Passage;
+  passage: Instant;
   random: Random;
 }
 
 async function oneRound(lab: ComposeLab, { number, passage, random }: Wish): Promise<Round> {
-  const { point, count, program } = passage;
-  // What fails in a controller is no step: there is nothing that could be tried again.
-  const fault = random.pick(program === 'service' ? FAULTS : FAULTS.filter((one) => one !== 'fail'));
+  const { point, count, program, runsAgain } = passage;
+  // What fails in a controller is no step: there is nothing that could be tried again. And who stops the old version once
+  // it runs again is found out by the gate, which then calls a person.
+  const possible = FAULTS.filter((one) => one !== 'fail' || program === 'service').filter(
+    (one) => !runsAgain || one === 'die' || one === 'fail',
+  );
+  const fault = random.pick(possible);
   const before = { image: await lab.runningImage(), file: await lab.written('compose.yaml') };
   const held = fault === 'engine' || fault === 'remove';
   const ended = new AbortController();

@@ -99,6 +99,8 @@ export async function startDocker(): Promise<TestEngine> {
     clear,
     kill: () => server.stop('SIGKILL'),
     async restart() {
+      // containerd has died with its engine. Until somebody has buried it, the new engine would take it for alive.
+      await rm(join(directory.path, 'exec', 'containerd', 'containerd.pid'), { force: true });
       server = await begin();
       await answers();
     },
