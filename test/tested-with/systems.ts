@@ -18,7 +18,7 @@ const real = (name: string, argv: readonly [string, ...string[]], pattern: RegEx
 
 const standIn = (name: string, heldTo: string, ...tests: string[]): System => ({ name, heldTo, tests });
 
-const NUMBER = /\d+(?:\.\d+)+\S*/;
+const NUMBER = /\d+(?:\.\d+)+[^\s,;]*/;
 
 export const SYSTEMS: readonly System[] = [
   real('Redis', ['redis-server', '--version'], /v=(\S+)/, 'test/queue/', 'test/guarantees/'),
