@@ -50,7 +50,9 @@ async function shape(): Promise<unknown> {
   const mounts = Mounts.map(({ Name, Destination }: Record<string, string>) => `${Name} ${Destination}`).toSorted();
   // Compose writes into the new container's settings which anonymous volumes it took over.
   const { Binds: _binds, Mounts: _mounts, ...host } = HostConfig;
-  const { Cmd: _command, Volumes: _volumes, ...settings } = config;
+  const { Cmd: _command, Volumes: _volumes, Env, ...rest } = config;
+  // What docker-compose 1.29 tells a Swarm of old times.
+  const settings = { ...rest, Env: Env.filter((one: string) => !one.startsWith('affinity:')) };
   // Where Compose found its files is written as it was told them.
   const own = Object.entries(labels).filter(([label]) => !label.startsWith('com.docker.compose.'));
   return { host, settings, networks, mounts, labels: Object.fromEntries(own) };
