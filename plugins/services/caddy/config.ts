@@ -4,19 +4,9 @@ import { isLoopbackUrl } from '#sdk/address.ts';
 import { PackageName, SystemRoot } from '#sdk/apt/names.ts';
 import { Command } from '#sdk/command.ts';
 import { Duration } from '#sdk/duration.ts';
+import { AbsolutePath, Glob } from '#sdk/paths.ts';
 import { Probe } from '#sdk/probes.ts';
 import type { Tools } from '#sdk/tools.ts';
-
-const AbsolutePath = z
-  .string()
-  .startsWith('/', 'must be an absolute path: it begins with /')
-  .refine((path) => !path.includes('\0'), 'cannot hold a NUL character')
-  .refine((path) => !path.split('/').includes('..'), 'must not go through ".."');
-
-const Glob = z
-  .string()
-  .min(1)
-  .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
 
 /** Whoever reaches the admin API may change everything, for it asks for no password. */
 const Admin = z

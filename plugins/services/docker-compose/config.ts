@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { Databases } from '#sdk/databases/entry.ts';
 import { Duration } from '#sdk/duration.ts';
+import { Glob } from '#sdk/paths.ts';
 import { Probe } from '#sdk/probes.ts';
 import type { Tools } from '#sdk/tools.ts';
 
@@ -40,11 +41,6 @@ const ExtraPath = z
   .string()
   .min(1)
   .refine((path) => !path.includes('\0'), 'cannot hold a NUL character');
-
-const Glob = z
-  .string()
-  .min(1)
-  .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
 
 export const BackupKeys = z.object({
   paths: z

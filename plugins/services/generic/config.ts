@@ -4,6 +4,7 @@ import { PackageName, SystemRoot } from '#sdk/apt/names.ts';
 import { Command, Commands } from '#sdk/command.ts';
 import { Databases } from '#sdk/databases/entry.ts';
 import { Duration } from '#sdk/duration.ts';
+import { AbsolutePath, Glob } from '#sdk/paths.ts';
 import { Probe } from '#sdk/probes.ts';
 import type { Tools } from '#sdk/tools.ts';
 
@@ -17,18 +18,6 @@ export const Config = z.object({
     .optional()
     .describe('The systemd service that it runs as: stopped and started by it, and good when it is active'),
 });
-
-/** Nobody could say what a relative path is relative to: there is no folder that belongs to the service. */
-const AbsolutePath = z
-  .string()
-  .startsWith('/', 'must be an absolute path: it begins with /')
-  .refine((path) => !path.includes('\0'), 'cannot hold a NUL character')
-  .refine((path) => !path.split('/').includes('..'), 'must not go through ".."');
-
-const Glob = z
-  .string()
-  .min(1)
-  .refine((glob) => !glob.startsWith('/'), 'is relative to the path: it does not begin with /');
 
 const BackupKeys = z.object({
   paths: z
