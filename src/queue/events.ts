@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { RunEvent } from '#engine/run.ts';
 import { EVENTS_KEY } from '#queue/names.ts';
+import { endOfStream } from '#queue/stream.ts';
 
 /** About a day of a busy homelab; what matters in the long run is in SQLite and in the step logs. */
 const MAX_EVENTS = 20_000;
@@ -18,9 +19,8 @@ export function publishEvent(redis: Redis, event: RunEvent): void {
 }
 
 /** The place in the stream where a reader that wants only what is new begins. */
-export async function endOfEvents(redis: Redis): Promise<string> {
-  const [last] = await redis.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
-  return last?.[0] ?? '0-0';
+export function endOfEvents(redis: Redis): Promise<string> {
+  return endOfStream(redis, EVENTS_KEY);
 }
 
 /**

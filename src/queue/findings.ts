@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Result } from '#monitor/check.ts';
 import { Finding } from '#monitor/check.ts';
 import { FINDINGS_KEY } from '#queue/names.ts';
+import { endOfStream, START_OF_STREAM } from '#queue/stream.ts';
 
 /** Hours of batches, should no controller be there; more would be of no interest when it comes back. */
 const MAX_BATCHES = 2_000;
@@ -42,9 +43,9 @@ export async function dropFindings(redis: Redis, cursor: string): Promise<void> 
 
 /** A Redis that lost its memory, or whose clock was set back, counts from an earlier place. */
 export async function placeAfter(redis: Redis, cursor: string | null): Promise<string> {
-  const [last] = await redis.xrevrange(FINDINGS_KEY, '+', '-', 'COUNT', 1);
-  if (cursor === null) return '0-0';
-  return last !== undefined && isBefore(last[0], cursor) ? '0-0' : cursor;
+  if (cursor === null) return START_OF_STREAM;
+  const end = await endOfStream(redis, FINDINGS_KEY);
+  return isBefore(end, cursor) ? START_OF_STREAM : cursor;
 }
 
 function isBefore(a: string, b: string): boolean {

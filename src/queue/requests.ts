@@ -10,6 +10,7 @@ import { pause } from '#kernel/wait.ts';
 import { decodeError, encodeError } from '#queue/errors.ts';
 import { CONTROLLER_KEY, PREFIX, REQUESTS_QUEUE } from '#queue/names.ts';
 import { releaseAll } from '#queue/orphans.ts';
+import { endOfStream } from '#queue/stream.ts';
 import { LOCK_MS, STALLED_CHECK_MS } from '#queue/timing.ts';
 
 /** How long an asker waits for an answer (milliseconds). */
@@ -71,7 +72,8 @@ export interface Asker extends AsyncDisposable {
 }
 
 export async function openAsker(redis: Redis): Promise<Asker> {
-  const lastEventId = await whileConnected(redis, lastAnswer(redis));
+  // Whatever it asks is answered later.
+  const lastEventId = await whileConnected(redis, endOfStream(redis, `${PREFIX}:${REQUESTS_QUEUE}:events`));
   const queue = new Queue(REQUESTS_QUEUE, { connection: redis, prefix: PREFIX });
   queue.on('error', () => undefined);
   let closing = false;
@@ -122,12 +124,6 @@ async function whileConnected<T>(redis: Redis, work: Promise<T>): Promise<T> {
   } finally {
     over.abort();
   }
-}
-
-/** From there on an asker listens: whatever it asks is answered later. */
-async function lastAnswer(redis: Redis): Promise<string> {
-  const [last] = await redis.xrevrange(`${PREFIX}:${REQUESTS_QUEUE}:events`, '+', '-', 'COUNT', 1);
-  return last?.[0] ?? '0-0';
 }
 
 /**
