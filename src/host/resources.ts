@@ -3,6 +3,7 @@ import type { StatsFs } from 'node:fs';
 import { readFile, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Resource } from '#monitor/check.ts';
+import { unescapeOctal } from '#sdk/mounts.ts';
 
 export interface Reading {
   /** Which file system; null for what there is once. */
@@ -67,7 +68,7 @@ export function localMounts(table: string): string[] {
   const found: string[] = [];
   for (const line of table.split('\n')) {
     const [device = '', place = '', type = ''] = line.split(' ');
-    const mount = unescaped(place);
+    const mount = unescapeOctal(place);
     const real = mount === '/' || device.startsWith('/dev/') || WITHOUT_DEVICE.has(type);
     if (!real || READ_ONLY.has(type) || isFile(mount) || seen.has(device)) continue;
     seen.add(device);
@@ -79,11 +80,6 @@ export function localMounts(table: string): string[] {
 /** Containers have single files of the host's file systems mounted. */
 function isFile(mount: string): boolean {
   return /^\/etc\/(?:resolv\.conf|hosts|hostname)$/.test(mount);
-}
-
-/** Spaces in the table are written as `\040`. */
-function unescaped(text: string): string {
-  return text.replaceAll(/\\([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /** In bytes. */

@@ -63,7 +63,7 @@ async function readIfThere(file: string): Promise<string> {
   }
 }
 
-/** Spaces and the like are written as `\040` in these files. */
-function unescapeOctal(field: string): string {
+/** Spaces and the like are written as `\040` in the tables of mounts. */
+export function unescapeOctal(field: string): string {
   return field.replaceAll(/\\([0-7]{3})/g, (_whole, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }
