@@ -6,7 +6,7 @@ import { errorText } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
 import { advance } from '#monitor/advance.ts';
 import type { Check, Result } from '#monitor/check.ts';
-import { openGraph } from '#monitor/graph.ts';
+import { type Graph, openGraph } from '#monitor/graph.ts';
 import type { World } from '#monitor/world.ts';
 import { wantChecks } from '#queue/checks.ts';
 import type { Redis } from '#queue/connection.ts';
@@ -50,12 +50,14 @@ export async function startMonitoring(ports: MonitoringPorts, signal: AbortSigna
   await arrange();
   const stop = () => ports.reader.disconnect();
   signal.addEventListener('abort', stop, { once: true });
-  const ended = checks.length === 0 ? Promise.resolve() : watch({ ...ports, checks: indexed(checks) }, signal);
+  const watched: Watch = { ...ports, checks: indexed(checks), graph: openGraph(config.services) };
+  const ended = checks.length === 0 ? Promise.resolve() : watch(watched, signal);
   return { arrange, ended };
 }
 
 interface Watch extends MonitoringPorts {
   checks: ReadonlyMap<string, Check>;
+  graph: Graph;
 }
 
 function indexed(checks: readonly Check[]): Map<string, Check> {
@@ -66,25 +68,25 @@ function indexed(checks: readonly Check[]): Map<string, Check> {
 async function watch(ports: Watch, signal: AbortSignal): Promise<void> {
   const { health, reader, redis, log } = ports;
   let world = known(ports);
-  let cursor = health.cursor();
+  let cursor: string | undefined;
   let prunedAt = 0;
-  let sure = false;
   while (!signal.aborted) {
     try {
       // After any trouble the place may be another: Redis may have lost its memory.
-      if (!sure) cursor = await placeAfter(redis, health.cursor());
-      const batch = await readFindings(reader, cursor ?? '0-0');
+      cursor ??= await placeAfter(redis, health.cursor());
+      const batch = await readFindings(reader, cursor);
       if (signal.aborted) return;
       world = take(ports, { world, results: batch.results, cursor: batch.cursor === cursor ? null : batch.cursor });
       if (batch.cursor !== cursor) await dropFindings(redis, batch.cursor);
       ({ cursor } = batch);
-      sure = true;
       const now = ports.now().getTime();
-      if (Math.abs(now - prunedAt) > PRUNE_EVERY_MS) health.prune(now);
-      prunedAt = Math.abs(now - prunedAt) > PRUNE_EVERY_MS ? now : prunedAt;
+      if (Math.abs(now - prunedAt) > PRUNE_EVERY_MS) {
+        health.prune(now);
+        prunedAt = now;
+      }
     } catch (error) {
       if (signal.aborted) return;
-      sure = false;
+      cursor = undefined;
       world = retaken(ports, world);
       log.warn('what was found could not be taken up; trying again', { error: errorText(error) });
       await pause(AGAIN_MS, signal);
@@ -110,13 +112,13 @@ function take(
   ports: Watch,
   { world, results, cursor }: { world: World; results: Result[]; cursor: string | null },
 ): World {
-  const { config, health, checks, log } = ports;
+  const { health, checks, graph, log } = ports;
   const now = ports.now();
-  const { monitoring } = config;
+  const { monitoring } = ports.config;
   const step = advance(world, results, {
     now: now.getTime(),
     checks,
-    graph: openGraph(config.services),
+    graph,
     runs: health.ownRuns(now.getTime() - RUNS_KEPT_MS),
     hostAwayMs: ports.awayMs,
     hostPatienceMs: Math.max(60_000, monitoring.failureThreshold * monitoring.intervalMs),

@@ -1,5 +1,5 @@
 /** Who needs whom: service → services that it depends on → hosts, and the hypervisor of the guest that it runs in. */
-import { type SubjectKind, subjectId, subjectOf } from '#monitor/check.ts';
+import { subjectId, subjectOf } from '#monitor/check.ts';
 
 export interface GraphService {
   name: string;
@@ -24,11 +24,11 @@ export function openGraph(services: readonly GraphService[]): Graph {
     const service = known.get(name);
     if (service === undefined) return [];
     const own = [
-      ...service.dependsOn.map((other) => id('service', other)),
-      id('host', service.host),
-      ...(service.guest == null ? [] : [id('hypervisor', service.guest.hypervisor)]),
+      ...service.dependsOn.map((other) => subjectId('service', other)),
+      subjectId('host', service.host),
+      ...(service.guest == null ? [] : [subjectId('hypervisor', service.guest.hypervisor)]),
     ];
-    if (kind === 'external') return [id('service', name), ...own];
+    if (kind === 'external') return [subjectId('service', name), ...own];
     return kind === 'service' ? own : [];
   };
   const needs = (subject: string): readonly string[] => {
@@ -47,8 +47,4 @@ export function openGraph(services: readonly GraphService[]): Graph {
         .map(subjectOf)
         .flatMap(({ kind, name }) => (kind === 'service' || kind === 'external' ? [name] : [])),
   };
-}
-
-function id(kind: SubjectKind, name: string): string {
-  return subjectId(kind, name);
 }
