@@ -6,7 +6,7 @@ import type { Settings } from '#app/settings.ts';
 import type { ServiceConfig } from '#config/types.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Check, Finding } from '#monitor/check.ts';
-import { wordOf } from '#monitor/check.ts';
+import { subjectOf, wordOf } from '#monitor/check.ts';
 import { askChecks as askWorker } from '#queue/checks.ts';
 import { connectRedis, reachRedis } from '#queue/connection.ts';
 
@@ -60,7 +60,7 @@ export async function askChecks(
 function askedCheck(service: string, check: Check, findings: readonly Finding[] | null): AskedCheck {
   const { id, host, ask } = check;
   const finding = findings?.find((one) => one.check === id);
-  const external = check.subject.startsWith('external:');
+  const external = subjectOf(check.subject).kind === 'external';
   const about = { service, host, check: id, external };
   if (finding === undefined) {
     const asked = wordOf(ask);

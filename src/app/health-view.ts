@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { checksOfConfig } from '#app/checks.ts';
 import type { Settings } from '#app/settings.ts';
 import type { Check } from '#monitor/check.ts';
-import { subjectId } from '#monitor/check.ts';
-import type { View } from '#monitor/judge.ts';
+import { subjectId, subjectOf } from '#monitor/check.ts';
+import type { CheckState, View } from '#monitor/judge.ts';
 import { viewOf } from '#monitor/judge.ts';
 import type { Window } from '#monitor/uptime.ts';
 import { uptime, WINDOWS } from '#monitor/uptime.ts';
@@ -88,21 +88,13 @@ function subjectsOf(service: string): string[] {
 
 function checkView(
   check: Check,
-  {
-    log,
-    state,
-    now,
-  }: {
-    log: HealthLog;
-    state: ReturnType<HealthLog['states']> extends Map<string, infer S> ? S | undefined : never;
-    now: number;
-  },
+  { log, state, now }: { log: HealthLog; state: CheckState | undefined; now: number },
 ): CheckView {
   const { id, host, subject } = check;
   const last = state?.last;
   return {
     id,
-    external: subject.startsWith('external:'),
+    external: subjectOf(subject).kind === 'external',
     host,
     state: viewOf(check, state, now),
     asked: last?.asked ?? '',
@@ -119,19 +111,17 @@ function serviceHealth(
   { open, uptime: uptimesKnown }: { open: IncidentView | undefined; uptime: Uptimes },
 ): ServiceHealth {
   const worst = (['down', 'unknown'] as const).find((state) => views.some((view) => view.state === state)) ?? 'up';
+  return { state: worst, detail: detailOf(worst, views), since: open?.startedAt ?? null, uptime: uptimesKnown };
+}
+
+function detailOf(worst: View, views: readonly CheckView[]): string {
+  if (worst === 'up') {
+    const busy = views.find(({ planned }) => planned);
+    return busy === undefined ? '' : `our own run has it: ${busy.detail}`;
+  }
   const telling = views.find(({ state }) => state === worst);
-  const busy = views.find(({ planned }) => planned);
-  const detail =
-    worst === 'up'
-      ? busy === undefined
-        ? ''
-        : `our own run has it: ${busy.detail}`
-      : worst === 'down'
-        ? `${telling?.asked}: ${telling?.detail}`
-        : telling?.at === null
-          ? 'not asked yet'
-          : `nothing was heard since ${telling?.at}`;
-  return { state: worst, detail, since: open?.startedAt ?? null, uptime: uptimesKnown };
+  if (worst === 'down') return `${telling?.asked}: ${telling?.detail}`;
+  return telling?.at === null ? 'not asked yet' : `nothing was heard since ${telling?.at}`;
 }
 
 function uptimes(log: HealthLog, service: string, now: number): Uptimes {
