@@ -14,7 +14,7 @@ import { child, textOf } from '#config/locate.ts';
 import { compileMonitoring, Monitoring } from '#config/monitoring.ts';
 import { compileNotifications } from '#config/notifications.ts';
 import { prepare } from '#config/prepare.ts';
-import { Backup, DestinationCore, Host, NOT_YET, Redis, TOP_LEVEL_KEYS, Updates, Version } from '#config/schema.ts';
+import { Backup, DestinationCore, Host, Redis, TOP_LEVEL_KEYS, Updates, Version } from '#config/schema.ts';
 import type { SecretFile, Section } from '#config/section.ts';
 import { type CompiledService, compileService, reportDuplicates, type ServiceSurroundings } from '#config/services.ts';
 import type { WrittenNode } from '#config/source.ts';
@@ -46,7 +46,7 @@ export function compile(
 ): Compiled {
   const work: Work = { written, catalog, report, secretFiles: [] };
   checkTopLevel(work);
-  const global = compileGlobal(sectionOf(work, 'global', NOT_YET.global));
+  const global = compileGlobal(sectionOf(work, 'global'));
   const redis = compileRedis(work);
   const hosts = [...new Set([global.config.host, ...compileHosts(work)])];
   const reach = { catalog, host: global.config.host, hosts };
@@ -101,7 +101,7 @@ export function compile(
 }
 
 function checkTopLevel(work: Work): void {
-  const section = { ...sectionOf(work, '', NOT_YET.top), node: work.written.main, path: [] };
+  const section = { ...sectionOf(work, ''), node: work.written.main, path: [] };
   const keys = z.object({
     ...Object.fromEntries(TOP_LEVEL_KEYS.map((key) => [key, z.unknown()])),
     version: Version.default(1),
@@ -111,10 +111,10 @@ function checkTopLevel(work: Work): void {
 }
 
 /** A section that was left out is an empty one. */
-function sectionOf({ written, report, secretFiles }: Work, key: string, notYet: readonly string[] = []): Section {
+function sectionOf({ written, report, secretFiles }: Work, key: string): Section {
   const { main } = written;
   const node: WrittenNode = child(main, key) ?? { kind: 'map', at: main.at, entries: new Map() };
-  return { node, path: [key], name: key, report, secretFiles, notYet };
+  return { node, path: [key], name: key, report, secretFiles };
 }
 
 function compileRedis(work: Work): { config: Config['redis']; effective: JsonObject } {
@@ -184,7 +184,7 @@ function compileServices(work: Work, around: ServiceSurroundings): CompiledServi
   const { report, secretFiles, written } = work;
   const sections = written.services.map((service): Section => {
     const { node, path } = service;
-    return { node, path, name: servicePath(service), report, secretFiles, notYet: NOT_YET.service };
+    return { node, path, name: servicePath(service), report, secretFiles };
   });
   reportDuplicates(sections);
   checkDependencies(sections);

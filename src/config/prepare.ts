@@ -85,13 +85,11 @@ function prepareObject(schema: z.ZodObject, node: WrittenMap, spot: Spot & { not
 }
 
 function reportUnknown({ key, at }: { key: string; at: Place }, known: Set<string>, spot: Spot): void {
-  const { report, notYet } = spot.section;
-  const planned = notYet.includes(key);
-  addError(report, {
+  addError(spot.section.report, {
     at,
     path: fullPath(spot),
-    message: planned ? `"${key}" is not in this version of Homelab Autopilot; leave it out` : `unknown key "${key}"`,
-    suggestion: planned ? undefined : nearest(key.replaceAll('-', '_'), known),
+    message: `unknown key "${key}"`,
+    suggestion: nearest(key.replaceAll('-', '_'), known),
   });
 }
 

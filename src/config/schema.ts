@@ -13,13 +13,6 @@ import { TagFilter } from '#sdk/versions/filter.ts';
 import { POLICIES } from '#sdk/versions/settings.ts';
 import { ROLLBACK_MODES } from '#sdk/workflow.ts';
 
-/** Keys of the design whose feature is not built yet. */
-export const NOT_YET = {
-  top: [],
-  global: [],
-  service: [],
-} as const;
-
 export const Version = z.literal(1).describe('The version of the configuration format');
 
 export const Global = z.object({

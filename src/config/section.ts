@@ -14,8 +14,6 @@ export interface Section {
   report: Report;
   /** For the check of permissions. */
   secretFiles: SecretFile[];
-  /** Keys that are planned and not there yet, and so deserve a better answer than "unknown". */
-  notYet: readonly string[];
 }
 
 export interface SecretFile {
