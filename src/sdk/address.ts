@@ -19,7 +19,7 @@ const PRIVATE = (
  * @param hostname as in a URL: a name, an address, or an IPv6 address in brackets. The nearest of its addresses counts.
  */
 export async function reachOf(hostname: string): Promise<Reach> {
-  const addresses = await addressesOf(hostname.replace(/^\[|\]$/g, ''));
+  const addresses = await addressesOf(withoutBrackets(hostname));
   const reaches = new Set(addresses.map(reachOfAddress));
   if (reaches.has('loopback')) return 'loopback';
   return reaches.has('private') ? 'private' : 'public';
@@ -27,15 +27,26 @@ export async function reachOf(hostname: string): Promise<Reach> {
 
 /** Whether a name can only mean this machine, without asking anybody. */
 export function isLoopbackName(hostname: string): boolean {
-  const name = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const name = withoutBrackets(hostname).toLowerCase();
   return name === 'localhost' || (isIP(name) !== 0 && reachOfAddress(name) === 'loopback');
 }
 
 /** `http://127.0.0.1:81`: nothing but a place of this machine, without credentials and path. */
 export function isLoopbackUrl(text: string): boolean {
   const url = URL.parse(text);
-  if (url === null || url.protocol !== 'http:' || url.username !== '' || url.password !== '') return false;
+  if (url === null || url.protocol !== 'http:' || hasCredentials(text)) return false;
   return isLoopbackName(url.hostname) && url.pathname === '/' && url.search === '' && url.hash === '';
+}
+
+/** Whether a URL has a user name or a password in it. */
+export function hasCredentials(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && (url.username !== '' || url.password !== '');
+}
+
+/** The host name of a URL as connections are made to it: an IPv6 address stands in brackets only in the URL. */
+export function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
 }
 
 async function addressesOf(name: string): Promise<string[]> {

@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from 'node:http';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
+import { withoutBrackets } from '#sdk/address.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 export interface LocalRequest {
@@ -47,7 +48,7 @@ export async function askLocal(tools: Pick<Tools, 'signal'>, asked: LocalRequest
 /** Where a URL of this machine leads. */
 export function httpPlace(url: string): { host: string; port: number } {
   const { hostname, port } = new URL(url);
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) };
+  return { host: withoutBrackets(hostname), port: port === '' ? 80 : Number(port) };
 }
 
 /** Whether nothing at all listens there, as against something that answers badly. */

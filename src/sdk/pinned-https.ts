@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
+import { withoutBrackets } from '#sdk/address.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 /** By what a server is known: a pinned certificate, else an authority (PEM), else the authorities of the system. */
@@ -58,7 +59,7 @@ export async function askPinned(tools: Tools, call: HttpsCall): Promise<HttpsAns
 
 async function known({ name }: Tools, { url, trust }: HttpsCall, signal: AbortSignal): Promise<TLSSocket> {
   const { fingerprint, ca } = trust;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = withoutBrackets(url.hostname);
   const socket = connect({
     host,
     port: Number(url.port || 443),

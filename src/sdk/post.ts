@@ -1,6 +1,6 @@
 /** Posts a text to an address that a user configured: only where it may go, no redirects, and never for long. */
 import { AutopilotError, errorText } from '#kernel/errors.ts';
-import { reachOf } from '#sdk/address.ts';
+import { hasCredentials, reachOf } from '#sdk/address.ts';
 import type { Refusal } from '#sdk/kinds/notification.ts';
 import type { Tools } from '#sdk/tools.ts';
 
@@ -86,7 +86,7 @@ async function allowedTarget(
   if (target === undefined || (target.protocol !== 'https:' && target.protocol !== 'http:')) {
     throw refused(name, 'its address is not one that begins with https://');
   }
-  if (target.username !== '' || target.password !== '') {
+  if (hasCredentials(url)) {
     throw refused(name, `the address of ${target.host} holds a user name or password; give them in keys of their own`);
   }
   if (target.protocol === 'http:' && !allowPrivate) throw refused(name, `${target.host} is not reached by https`);

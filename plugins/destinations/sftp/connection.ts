@@ -1,6 +1,7 @@
 /** One SSH connection for one action: to the pinned server or to none, and with an end to every wait. */
 import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
 import { AutopilotError } from '#kernel/errors.ts';
+import { withoutBrackets } from '#sdk/address.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { algorithmsOf, parseHostKey } from '#sdk/ssh/host-key.ts';
 import { connectError, lost, operationError } from './errors.ts';
@@ -85,7 +86,7 @@ async function connectConfig(tools: SftpTools): Promise<Opening['config']> {
   let shown: Buffer | undefined;
   const { private_key: key, passphrase, password } = secrets;
   return {
-    host: host.replace(/^\[|\]$/g, ''),
+    host: withoutBrackets(host),
     port,
     username,
     readyTimeout: ms,

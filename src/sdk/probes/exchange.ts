@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { AutopilotError } from '#kernel/errors.ts';
+import { withoutBrackets } from '#sdk/address.ts';
 import { encrypt, type Trust } from '#sdk/probes/certificate.ts';
 import { open, type Route } from '#sdk/probes/route.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -63,7 +64,7 @@ async function connection(
   tools: Pick<Tools, 'secret'>,
   { url, route, trust, signal }: Ask,
 ): Promise<{ socket: Socket; expires: Date | undefined }> {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = withoutBrackets(url.hostname);
   const encrypted = url.protocol === 'https:';
   const port = url.port === '' ? (encrypted ? 443 : 80) : Number(url.port);
   const socket = await open(tools, { host, port }, { route, signal });

@@ -1,6 +1,7 @@
 /** The http probe: a request whose answer has the right status, and holds what the conditions say. */
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { hasCredentials } from '#sdk/address.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { ConditionText, parseCondition } from '#sdk/probes/condition.ts';
 import { type Answer, exchange } from '#sdk/probes/exchange.ts';
@@ -141,9 +142,4 @@ function failure(error: unknown, signal: AbortSignal): string {
 
 function isRouteFailure(error: unknown): boolean {
   return error instanceof AutopilotError && error.code === 'HA_REMOTE_UNREACHABLE';
-}
-
-function hasCredentials(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && (url.username !== '' || url.password !== '');
 }

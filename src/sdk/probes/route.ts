@@ -7,6 +7,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import { SocksClient } from 'socks';
 import { z } from 'zod';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
+import { hasCredentials, withoutBrackets } from '#sdk/address.ts';
 import { type SecretRef, secret } from '#sdk/secret.ts';
 
 const SCHEMES = new Set(['socks5h:', 'socks5:', 'http:']);
@@ -144,15 +145,10 @@ async function tunnel(socket: Socket, { host, port }: Goal, user: User | undefin
 
 function goalOf(proxy: URL): Goal {
   const port = proxy.port === '' ? (proxy.protocol === 'http:' ? 80 : 1080) : Number(proxy.port);
-  return { host: proxy.hostname.replace(/^\[|\]$/g, ''), port };
+  return { host: withoutBrackets(proxy.hostname), port };
 }
 
 function isProxy(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && SCHEMES.has(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname);
-}
-
-function hasCredentials(text: string): boolean {
-  const url = URL.parse(text);
-  return url !== null && (url.username !== '' || url.password !== '');
 }
