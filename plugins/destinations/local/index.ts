@@ -1,8 +1,9 @@
 /** A directory of this machine as a destination: a second disk, a USB drive, anything that is mounted. */
 
 import { mkdir, rename, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { flush, renameDurably } from '#kernel/durable.ts';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import { destination, SET_ID, type SetSummary } from '#sdk/kinds/destination.ts';
@@ -45,13 +46,12 @@ export const plugin = destination.define({
       await mkdir(there.partial, { recursive: true, mode: 0o700 });
       try {
         const bytes = await folder.copyParts(tools, set, { from: directory, to: there.partial });
-        await folder.syncDirectory(there.partial);
+        await flush(there.partial);
         tools.signal.throwIfAborted();
         if (existing) await setAside(tools, there);
         faultPoint('copy.before-rename');
         tools.signal.throwIfAborted();
-        await rename(there.partial, there.whole);
-        await folder.syncDirectory(dirname(there.whole));
+        await renameDurably(there.partial, there.whole);
         await folder.removeOurs(tools, there.replaced);
         return { bytes };
       } catch (error) {

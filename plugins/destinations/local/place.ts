@@ -1,9 +1,10 @@
 /** The directory of a local destination: whether it is there, writable, and surely the disk that was meant. */
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { access, mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
+import { ifThere } from '#kernel/if-there.ts';
 import { isBelow, missingMounts, mountPoints } from '#sdk/mounts.ts';
 import type { LocalTools } from './index.ts';
 
@@ -40,7 +41,7 @@ export async function requirePlace(tools: LocalTools, use: 'read' | 'write'): Pr
   if (requireMount && !(await isOnMount(path))) {
     throw unusable(tools, `${path} is not on a mounted file system, so the disk is probably away`, 'mount it');
   }
-  const stats = await statIfThere(path);
+  const stats = await ifThere(stat(path));
   if (stats === undefined) return await makePlace(tools, use);
   if (!stats.isDirectory()) throw unusable(tools, `${path} is not a directory`, 'correct the path');
   try {
@@ -78,7 +79,7 @@ async function makePlace(tools: LocalTools, use: 'read' | 'write'): Promise<void
   const { path } = tools.config;
   const removable = ['/mnt', '/media', '/run/media'].some((place) => isBelow(path, place));
   const next = `mount the disk, or make the directory:  mkdir -p ${path}`;
-  const mayBeAway = (removable && !(await isOnMount(path))) || (await statIfThere(dirname(path))) === undefined;
+  const mayBeAway = (removable && !(await isOnMount(path))) || (await ifThere(stat(dirname(path)))) === undefined;
   if (mayBeAway) throw unusable(tools, `${path} does not exist`, next);
   if (use === 'read') return;
   try {
@@ -87,15 +88,6 @@ async function makePlace(tools: LocalTools, use: 'read' | 'write'): Promise<void
     // Two steps may come here at the same time, each for its own set.
     if (systemCode(error) === 'EEXIST') return;
     throw unusable(tools, `${path} does not exist and cannot be made (${systemCode(error) ?? errorText(error)})`, next);
-  }
-}
-
-async function statIfThere(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
-    throw error;
   }
 }
 

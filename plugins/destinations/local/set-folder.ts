@@ -1,9 +1,10 @@
 /** The folder of one set at a local destination: what is in it, how it is filled, and how it is removed. */
 
-import { type FileHandle, open, readdir, readFile, rename, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
+import { ifThere, readIfThere } from '#kernel/if-there.ts';
 import {
   ANNOTATIONS_FILE,
   Annotations,
@@ -27,7 +28,7 @@ const COPY_BYTES = 1 << 20;
 
 /** The head of the manifest; undefined when there is none, or when it tells of another set. */
 export async function headerIn(path: string, set: string): Promise<SetHeader | undefined> {
-  const file = await openIfThere(join(path, SET_FILES.manifest));
+  const file = await ifThere(open(join(path, SET_FILES.manifest), 'r'));
   if (file === undefined) return undefined;
   try {
     let text = Buffer.alloc(0);
@@ -51,12 +52,7 @@ export async function sizeOf(path: string, header: SetHeader): Promise<number> {
 
 /** What is in a directory; nothing when it is no directory, or not there. */
 export async function names(path: string): Promise<string[]> {
-  try {
-    return (await readdir(path)).toSorted();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return [];
-    throw error;
-  }
+  return ((await ifThere(readdir(path))) ?? []).toSorted();
 }
 
 /** A note that cannot be read counts as none: it can only make a copy look less trusted than it is. */
@@ -111,15 +107,6 @@ export async function removeOurs(tools: Tools, path: string): Promise<boolean> {
   }
 }
 
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** In pieces, so that it can be stopped and tells how far it is. */
 async function copyFile(
   from: string,
@@ -153,23 +140,5 @@ async function forget(tools: Tools, path: string): Promise<void> {
   } catch (error) {
     tools.signal.throwIfAborted();
     tools.log.debug('the copy stays in the cache of the system', { path, reason: String(error) });
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Stops Caddy and starts it, looks that it did, and has it run again what it ran before. */
 import { isDeepStrictEqual } from 'node:util';
 import { AutopilotError } from '#kernel/errors.ts';
+import { readIfThere } from '#kernel/if-there.ts';
 import { pause } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { type ProbeResult, type ProbeTiming, runProbe, type Verdict, watchProbes } from '#sdk/probes.ts';
@@ -8,7 +9,6 @@ import type { ExecOptions } from '#sdk/tools.ts';
 import { replaceConfig, runningConfig, runningIfUp } from './admin.ts';
 import type { CaddyTools } from './config.ts';
 import { validateFile } from './file.ts';
-import { savedRunning } from './saved.ts';
 
 const PAUSE_MS = 200;
 
@@ -34,7 +34,7 @@ export async function startCaddy(tools: CaddyTools): Promise<void> {
 
 /** @returns whether there was anything to put back: without drift the file alone says it all. */
 export async function runAgain(tools: CaddyTools, file: string): Promise<boolean> {
-  const before = await savedRunning(file);
+  const before = await readIfThere(file);
   if (before === undefined) return false;
   const now = await runningConfig(tools);
   if (isDeepStrictEqual(JSON.parse(before), now.config)) return false;

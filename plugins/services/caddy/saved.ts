@@ -1,7 +1,7 @@
 /** The configuration that ran, in a file of its own: a part of each backup, and what a restart must not lose. */
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode } from '#kernel/errors.ts';
+import { replaceDurably } from '#kernel/durable.ts';
 import type { CaddyTools } from './config.ts';
 
 const FILE = 'running.json';
@@ -20,15 +20,7 @@ export async function saveRunning(tools: CaddyTools, text: string | undefined): 
   const folder = await makeFolder(tools);
   // What ran some other time must not pass for what runs now.
   if (text === undefined) return await rm(join(folder, FILE), { force: true });
-  await writeDurably(folder, FILE, text);
-}
-
-/** @returns undefined when nothing was saved. */
-export async function savedRunning(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  await replaceDurably(join(folder, FILE), text);
 }
 
 export async function makeFolder(tools: CaddyTools): Promise<string> {
@@ -40,30 +32,17 @@ export async function makeFolder(tools: CaddyTools): Promise<string> {
 /** Notes that we have stopped Caddy, so that it is started again after a crash, and only then. */
 export async function noteStopped(tools: CaddyTools): Promise<void> {
   await makeFolder(tools);
-  await writeDurably(join(tools.stateDir, 'caddy'), noteName(tools), '');
+  await replaceDurably(noteOf(tools), '');
 }
 
 export async function wasStopped(tools: CaddyTools): Promise<boolean> {
-  const note = join(tools.stateDir, 'caddy', noteName(tools));
-  return (await stat(note).catch(() => undefined)) !== undefined;
+  return (await stat(noteOf(tools)).catch(() => undefined)) !== undefined;
 }
 
 export async function forgetStopped(tools: CaddyTools): Promise<void> {
-  await rm(join(tools.stateDir, 'caddy', noteName(tools)), { force: true });
+  await rm(noteOf(tools), { force: true });
 }
 
-function noteName({ name }: CaddyTools): string {
-  return `${encodeURIComponent(name)}.stopped`;
-}
-
-async function writeDurably(folder: string, name: string, text: string): Promise<void> {
-  const draft = join(folder, `.${name}.new`);
-  const file = await open(draft, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, join(folder, name));
+function noteOf({ stateDir, name }: CaddyTools): string {
+  return join(stateDir, 'caddy', `${encodeURIComponent(name)}.stopped`);
 }

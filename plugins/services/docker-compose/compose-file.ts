@@ -1,8 +1,9 @@
 /** Writes another image into the files of a project, and leaves every other byte of them as it is. */
-import { chmod, chown, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isMap, isScalar, isSeq, parseDocument } from 'yaml';
-import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { AutopilotError } from '#kernel/errors.ts';
+import { readIfThere } from '#kernel/if-there.ts';
 
 /** Where a project says how it runs. */
 export interface ProjectFiles {
@@ -123,27 +124,12 @@ function envFileNames(node: unknown): string[] {
   return items.filter((item) => typeof item === 'string');
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 /** Old content or new, and never a half: a crash in between leaves the old file. */
 async function replaceFile(path: string, content: string): Promise<void> {
   const draft = join(dirname(path), `.${basename(path)}.autopilot`);
   const { mode, uid, gid } = await stat(path);
   await rm(draft, { force: true });
-  const file = await open(draft, 'wx', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await writeFile(draft, content, { flag: 'wx', mode: 0o600, flush: true });
   await chmod(draft, mode & 0o7777);
   const made = await stat(draft);
   if (made.uid !== uid || made.gid !== gid) await chown(draft, uid, gid);

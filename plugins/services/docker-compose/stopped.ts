@@ -1,7 +1,8 @@
 /** Which services we have stopped, written down where the next process finds it after a crash. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { replaceDurably } from '#kernel/durable.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import type { Tools } from '#sdk/tools.ts';
 
@@ -35,20 +36,7 @@ export async function readStopped(place: Place): Promise<Stopped | undefined> {
 export async function writeStopped(place: Place, stopped: Stopped): Promise<void> {
   const file = fileOf(place);
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const draft = await open(`${file}.new`, 'w', 0o600);
-  try {
-    await draft.writeFile(JSON.stringify(stopped));
-    await draft.sync();
-  } finally {
-    await draft.close();
-  }
-  await rename(`${file}.new`, file);
-  const folder = await open(dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await replaceDurably(file, JSON.stringify(stopped));
 }
 
 export async function forgetStopped(place: Place): Promise<void> {

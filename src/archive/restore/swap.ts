@@ -1,7 +1,6 @@
 /** Puts an unpacked tree in its place, so that the place holds the old content or the new, and never a mixture. */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { flush } from '#archive/durable.ts';
 import {
   joinRaw,
   nameOf,
@@ -14,6 +13,7 @@ import {
 } from '#archive/raw.ts';
 import { isThere, lstatIfThere, type Target } from '#archive/restore/targets.ts';
 import { absolute, walk } from '#archive/walk.ts';
+import { flush } from '#kernel/durable.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 
 /** Replaces the whole target. When it fails, the old tree is back. */

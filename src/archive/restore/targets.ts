@@ -1,9 +1,11 @@
 /** Where each source of a set is restored to, and where it is unpacked before it takes that place. */
+import type { Stats } from 'node:fs';
 import { lstat, mkdir, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { type RawPath, rawFromText } from '#archive/raw.ts';
 import { isPlainPath } from '#archive/restore/guard.ts';
-import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { AutopilotError } from '#kernel/errors.ts';
+import { ifThere } from '#kernel/if-there.ts';
 import { isBelow, mountPoints } from '#sdk/mounts.ts';
 import type { SetHeader } from '#sdk/sets.ts';
 
@@ -70,8 +72,8 @@ export async function isThere(path: string | Buffer): Promise<boolean> {
   return (await lstatIfThere(path)) !== undefined;
 }
 
-export async function lstatIfThere(path: string | Buffer): ReturnType<typeof lstatOrUndefined> {
-  return await lstatOrUndefined(path);
+export async function lstatIfThere(path: string | Buffer): Promise<Stats | undefined> {
+  return await ifThere(lstat(path));
 }
 
 /** The nearest directory above a path that exists: what will be its file system. */
@@ -79,15 +81,6 @@ export async function existingParent(path: string): Promise<{ path: string; dev:
   for (let parent = dirname(path); ; parent = dirname(parent)) {
     const stats = await stat(parent).catch(() => undefined);
     if (stats !== undefined || parent === '/') return { path: parent, dev: stats?.dev ?? 0 };
-  }
-}
-
-async function lstatOrUndefined(path: string | Buffer): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
-    throw error;
   }
 }
 

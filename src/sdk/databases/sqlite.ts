@@ -1,9 +1,11 @@
 /** SQLite by its own program: a copy that is consistent while others write, and a file that is replaced as a whole. */
 import { createReadStream, type Stats } from 'node:fs';
-import { chmod, chown, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, open, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { renameDurably } from '#kernel/durable.ts';
+import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
+import { ifThere } from '#kernel/if-there.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { Dumped, Engine } from '#sdk/databases/engine.ts';
 import type { SqliteEntry } from '#sdk/databases/entry.ts';
@@ -40,7 +42,7 @@ export function sqlite(tools: DatabaseTools, entry: SqliteEntry, path: string): 
 /** SQLite has no stream of a database that would bring all of it back, so this one is copied first. */
 async function dump(database: SqliteFile, to: DumpFile): Promise<Dumped> {
   const { tools, path, timeoutMs } = database;
-  const there = await statOf(path);
+  const there = await ifThere(stat(path));
   if (there?.isFile() !== true) {
     throw new AutopilotError('HA_SOURCE_MISSING', `there is no SQLite database ${path}`, {
       next: 'correct its path in backup.databases',
@@ -94,13 +96,12 @@ async function load(database: SqliteFile, { tables, detail }: Dump, from: string
     if (found !== tables) {
       throw invalidDump(path, `there are ${found} tables after the restore, and it was made of ${tables}`);
     }
-    await giveOwner(fresh, await statOf(path), detail);
+    await giveOwner(fresh, await ifThere(stat(path)), detail);
     await file.sync();
     tools.signal.throwIfAborted();
     // What stands in the old log must not be taken for changes of the new file.
     for (const companion of companionsOf(path)) await rm(companion, { force: true });
-    await rename(fresh, path);
-    await flush(dirname(path));
+    await renameDurably(fresh, path);
   } finally {
     for (const one of [fresh, ...companionsOf(fresh)]) await rm(one, { force: true });
   }
@@ -112,18 +113,4 @@ async function giveOwner(path: string, old: Stats | undefined, detail: Dump['det
   await chmod(path, mode & 0o777);
   if (process.getuid?.() !== 0) return;
   await chown(path, old?.uid ?? Number(detail['uid'] ?? 0), old?.gid ?? Number(detail['gid'] ?? 0));
-}
-
-async function statOf(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-async function flush(path: string): Promise<void> {
-  await using folder = await open(path, 'r');
-  await folder.sync();
 }
