@@ -19,7 +19,7 @@ export interface SumOptions {
 
 const READ_BYTES = 1 << 20;
 
-export async function sumFile(path: string, options: SumOptions): Promise<FileSum> {
+export async function sumFile(path: string | Buffer, options: SumOptions): Promise<FileSum> {
   const file = await open(path, 'r');
   try {
     const hash = createHash('sha256');

@@ -1,8 +1,9 @@
 /** Compares what was unpacked with the index of its set, byte for byte, and some of it with what still lives unchanged. */
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { lstat, open, readlink } from 'node:fs/promises';
+import { lstat, readlink } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
+import { sumFile } from '#archive/checksum.ts';
 import { drillPlace } from '#archive/drill.ts';
 import { formatCount } from '#archive/format.ts';
 import { indexedMember } from '#archive/index-line.ts';
@@ -11,14 +12,13 @@ import { joinRaw, type RawPath, rawBytes, rawFromBytes, rawFromText, rawLabel } 
 import { corrupt } from '#archive/tar/corrupt.ts';
 import type { TarMember } from '#archive/tar/header.ts';
 import { absolute } from '#archive/walk.ts';
-import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { AutopilotError } from '#kernel/errors.ts';
+import { ifThere } from '#kernel/if-there.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 /** How many living files are looked at, and how large one may be: a service is not to be slowed down by a drill. */
 const SAMPLE = 100;
 const SAMPLE_BYTES = 64 << 20;
-
-const READ_BYTES = 1 << 20;
 
 /** @throws AutopilotError HA_SET_CORRUPT with the first file that came back wrong; HA_CHECK_FAILED for a living one. */
 export async function compare(tools: Tools, input: ArchiveInput<'compare'>): Promise<ArchiveOutput<'compare'>> {
@@ -39,7 +39,7 @@ export async function compare(tools: Tools, input: ArchiveInput<'compare'>): Pro
   }
   const live = await compareLive(sample.chosen(), tools.signal);
   const also = live === 0 ? 'no living file is unchanged since' : `so do ${formatCount(live, 'living file')}`;
-  return { entries, live, summary: `${formatCount(entries, 'entry').replace(/ys$/, 'ies')} match the index; ${also}` };
+  return { entries, live, summary: `${formatCount(entries, 'entry', 'entries')} match the index; ${also}` };
 }
 
 /** In what a file on the disk is not what the index says; undefined when in nothing. */
@@ -100,12 +100,7 @@ function openSample(seed: string): { offer(member: TarMember): void; chosen(): T
 }
 
 async function statsOf(path: RawPath): Promise<BigIntStats | undefined> {
-  try {
-    return await lstat(rawBytes(path), { bigint: true });
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
-    throw error;
-  }
+  return await ifThere(lstat(rawBytes(path), { bigint: true }));
 }
 
 async function linkOf(path: RawPath): Promise<RawPath> {
@@ -113,19 +108,7 @@ async function linkOf(path: RawPath): Promise<RawPath> {
 }
 
 async function contentOf(path: RawPath, signal: AbortSignal): Promise<string> {
-  const file = await open(rawBytes(path), 'r');
-  try {
-    const sum = createHash('sha256');
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
-    for (;;) {
-      signal.throwIfAborted();
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES);
-      if (bytesRead === 0) return sum.digest('hex');
-      sum.update(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await file.close();
-  }
+  return (await sumFile(rawBytes(path), { signal })).sha256;
 }
 
 function typeOf(stats: BigIntStats): Exclude<TarMember['type'], 'hardlink'> | 'socket' {

@@ -14,8 +14,8 @@ export function formatBytes(bytes: number): string {
 }
 
 /** `1 file`, `18,204 files`. */
-export function formatCount(count: number, noun: string): string {
-  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
+export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count.toLocaleString('en-US')} ${count === 1 ? noun : plural}`;
 }
 
 const SPANS = [
