@@ -10,19 +10,45 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+interface Wait {
+  timeoutMs: number;
+  everyMs?: number;
+  signal?: AbortSignal;
+}
+
 /**
  * Asks again and again until the answer is not `undefined`, or the deadline passes.
  * @returns the answer, or `undefined` when `timeoutMs` passed or the signal fired first.
  */
 export async function until<T>(
   ask: () => T | undefined | Promise<T | undefined>,
-  options: { timeoutMs: number; everyMs?: number; signal?: AbortSignal },
+  options: Wait,
 ): Promise<T | undefined> {
-  const deadline = Date.now() + options.timeoutMs;
+  const deadline = performance.now() + options.timeoutMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    if (Date.now() >= deadline || options.signal?.aborted) return undefined;
+    if (performance.now() >= deadline || options.signal?.aborted) return undefined;
     await pause(options.everyMs ?? 20, options.signal);
   }
+}
+
+/**
+ * Asks again and again until it is answered.
+ * @throws the last failure when `timeoutMs` passed, the reason of the signal when it fired first.
+ */
+export async function untilAnswered<T>(ask: () => Promise<T>, options: Wait & { signal: AbortSignal }): Promise<T> {
+  let failure: unknown;
+  const attempt = async (): Promise<{ value: T } | undefined> => {
+    try {
+      return { value: await ask() };
+    } catch (error) {
+      failure = error;
+      return undefined;
+    }
+  };
+  const answered = await until(attempt, options);
+  if (answered !== undefined) return answered.value;
+  options.signal.throwIfAborted();
+  throw failure;
 }

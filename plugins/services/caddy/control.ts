@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AutopilotError } from '#kernel/errors.ts';
 import { readIfThere } from '#kernel/if-there.ts';
-import { pause } from '#kernel/wait.ts';
+import { until } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { type ProbeResult, type ProbeTiming, runProbe, type Verdict, watchProbes } from '#sdk/probes.ts';
 import type { ExecOptions } from '#sdk/tools.ts';
@@ -63,12 +63,11 @@ async function lookAtAdmin(tools: CaddyTools): Promise<ProbeResult> {
 }
 
 async function within(tools: CaddyTools, ask: () => Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + milliseconds(tools.config.timeout);
-  for (;;) {
-    if (await ask()) return true;
-    if (performance.now() >= end) return false;
-    await pause(PAUSE_MS, tools.signal);
-  }
+  const { signal } = tools;
+  const timeoutMs = milliseconds(tools.config.timeout);
+  const answer = await until(async () => ((await ask()) ? true : undefined), { timeoutMs, everyMs: PAUSE_MS, signal });
+  signal.throwIfAborted();
+  return answer === true;
 }
 
 /** What such a command starts stays when it has ended, and must not run with a backup's low priority for ever. */

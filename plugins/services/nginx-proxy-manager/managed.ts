@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
-import { pause } from '#kernel/wait.ts';
+import { pause, untilAnswered } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { Release } from '#sdk/kinds/service.ts';
 import { answerFor, healthOf, managedBy } from './api.ts';
@@ -72,16 +72,8 @@ function differencesBetween(before: Noted, now: Noted): string[] {
 }
 
 async function untilHealthy(tools: ManagerTools): Promise<string> {
-  const end = performance.now() + milliseconds(tools.config.start_timeout);
-  for (;;) {
-    try {
-      return await healthOf(tools);
-    } catch (error) {
-      tools.signal.throwIfAborted();
-      if (performance.now() >= end) throw error;
-    }
-    await pause(PAUSE_MS, tools.signal);
-  }
+  const timeoutMs = milliseconds(tools.config.start_timeout);
+  return await untilAnswered(() => healthOf(tools), { timeoutMs, everyMs: PAUSE_MS, signal: tools.signal });
 }
 
 export function inWords(counts: Record<string, number>): string {

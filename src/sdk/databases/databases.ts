@@ -2,8 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
-import { until } from '#kernel/wait.ts';
-import type { DatabaseType, Dump } from '#sdk/databases/dump.ts';
+import { untilAnswered } from '#kernel/wait.ts';
+import type { Dump } from '#sdk/databases/dump.ts';
 import type { DumpJob, Engine } from '#sdk/databases/engine.ts';
 import { DATABASE_NAME, type DatabaseEntry } from '#sdk/databases/entry.ts';
 import { mysql } from '#sdk/databases/mysql.ts';
@@ -42,7 +42,7 @@ export async function dumpAll(
       const path = join(directory, file);
       await rm(path, { force: true });
       const dumped = await job.dump({ path, level, timeoutMs: milliseconds(entry.timeout) });
-      dumps.push({ ...dumped, file, type: typeOf(entry), atRest: atRest(entry) });
+      dumps.push({ ...dumped, file, type: entry.type, atRest: atRest(entry) });
     }
   }
   return dumps;
@@ -72,22 +72,11 @@ const READY_MS = 60_000;
 
 /** A server that was started a moment ago does not answer at once. */
 async function untilReady({ signal }: DatabaseTools, { ready }: Engine): Promise<void> {
-  let reason: unknown;
-  const ask = async () =>
-    await ready().then(
-      () => true,
-      (error: unknown) => {
-        reason = error;
-        return undefined;
-      },
-    );
-  const answered = await until(ask, { timeoutMs: READY_MS, everyMs: 500, signal });
-  signal.throwIfAborted();
-  if (answered === undefined) throw reason;
+  await untilAnswered(ready, { timeoutMs: READY_MS, everyMs: 500, signal });
 }
 
 function entryOf(entries: readonly DatabaseEntry[], dump: Dump, around: Pick<Surroundings, 'file'>): DatabaseEntry {
-  const same = entries.filter((entry) => typeOf(entry) === dump.type && holds(entry, dump, around));
+  const same = entries.filter((entry) => entry.type === dump.type && holds(entry, dump, around));
   const entry = same.find((one) => placeOf(one) === dump.place) ?? same[0];
   if (entry !== undefined) return entry;
   throw new AutopilotError(
@@ -118,10 +107,6 @@ async function engineOf(tools: DatabaseTools, entry: DatabaseEntry, around: Surr
     case 'valkey':
       return redis(await reach(tools, entry, around));
   }
-}
-
-function typeOf({ type }: DatabaseEntry): DatabaseType {
-  return type;
 }
 
 function fileName(number: number, type: string, { name, ending }: DumpJob): string {
