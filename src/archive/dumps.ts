@@ -13,6 +13,7 @@ import { stagingFull } from '#archive/tar/report.ts';
 import { flush } from '#kernel/durable.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
+import { unpacked } from '#sdk/databases/stream.ts';
 import { service } from '#sdk/kinds/service.ts';
 import { SET_FILES, type SetHeader } from '#sdk/sets.ts';
 import type { BoundActions, Tools } from '#sdk/tools.ts';
@@ -111,7 +112,7 @@ export async function readBackDumps(tools: Tools, directory: string, dumps: read
 }
 
 async function contentOf(tools: Tools, path: string): Promise<{ sha256: string; bytes: number }> {
-  const child = tools.spawn(['zstd', '--decompress', '--quiet', '--stdout', '--', path], { stdout: 'pipe' });
+  const child = tools.spawn(unpacked(path), { stdout: 'pipe' });
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const piece of child.stdout ?? []) {

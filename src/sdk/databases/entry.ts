@@ -140,7 +140,8 @@ export const DatabaseEntry = z
   });
 export type DatabaseEntry = z.output<typeof DatabaseEntry>;
 export type ServerEntry = Exclude<DatabaseEntry, { type: 'sqlite' }>;
-export type SqlEntry = Exclude<ServerEntry, { type: 'redis' | 'valkey' }>;
+export type PostgresqlEntry = Extract<ServerEntry, { type: 'postgresql' }>;
+export type MysqlEntry = Extract<ServerEntry, { type: 'mariadb' | 'mysql' }>;
 export type KeyValueEntry = Extract<ServerEntry, { type: 'redis' | 'valkey' }>;
 export type SqliteEntry = Extract<DatabaseEntry, { type: 'sqlite' }>;
 

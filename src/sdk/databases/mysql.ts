@@ -2,11 +2,11 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { Dumped, DumpJob, Engine } from '#sdk/databases/engine.ts';
-import type { SqlEntry } from '#sdk/databases/entry.ts';
+import type { MysqlEntry } from '#sdk/databases/entry.ts';
 import { requireNames } from '#sdk/databases/names.ts';
-import { versionIn } from '#sdk/databases/postgresql.ts';
 import { ask, type Server, unanswered } from '#sdk/databases/server.ts';
 import { type DumpFile, dumpTo, loadInto } from '#sdk/databases/stream.ts';
+import { versionIn } from '#sdk/databases/tool-version.ts';
 import { invalidDump, requireWhole, sqlEnds } from '#sdk/databases/watch.ts';
 import type { Argv } from '#sdk/tools.ts';
 
@@ -16,7 +16,6 @@ const COMPLETE = '-- Dump completed';
 const PROGRAMS = {
   mariadb: { client: 'mariadb', dump: 'mariadb-dump' },
   mysql: { client: 'mysql', dump: 'mysqldump' },
-  postgresql: { client: 'psql', dump: 'pg_dump' },
 } as const;
 
 const SYSTEM = "('information_schema', 'performance_schema', 'mysql', 'sys')";
@@ -27,7 +26,7 @@ const countOf = (name: string) =>
 const charsetOf = (name: string) =>
   `SELECT default_character_set_name, default_collation_name FROM information_schema.schemata WHERE schema_name = '${name}'`;
 
-export function mysql(server: Server<SqlEntry>): Engine {
+export function mysql(server: Server<MysqlEntry>): Engine {
   return {
     async jobs() {
       const { name } = server.entry;
@@ -39,11 +38,11 @@ export function mysql(server: Server<SqlEntry>): Engine {
   };
 }
 
-function job(server: Server<SqlEntry>, name: string): DumpJob {
+function job(server: Server<MysqlEntry>, name: string): DumpJob {
   return { name, ending: 'sql', dump: async (file) => await dump(server, name, file) };
 }
 
-async function dump(server: Server<SqlEntry>, name: string, file: DumpFile): Promise<Dumped> {
+async function dump(server: Server<MysqlEntry>, name: string, file: DumpFile): Promise<Dumped> {
   const { entry, place, tools } = server;
   const program = PROGRAMS[entry.type].dump;
   const [charset = '', collation = ''] = (await query(server, charsetOf(name))).split('\t');
@@ -71,7 +70,7 @@ function toolVersion(text: string): string {
 }
 
 /** `--no-defaults` must be the first word: files of the user must not change what a dump is. */
-function connection({ host, socket, port, user }: SqlEntry): string[] {
+function connection({ host, socket, port, user }: MysqlEntry): string[] {
   return [
     '--no-defaults',
     ...(socket === undefined ? [] : [`--socket=${socket}`]),
@@ -81,14 +80,14 @@ function connection({ host, socket, port, user }: SqlEntry): string[] {
   ];
 }
 
-async function query(server: Server<SqlEntry>, sql: string): Promise<string> {
+async function query(server: Server<MysqlEntry>, sql: string): Promise<string> {
   const { entry } = server;
   const words: Argv = [PROGRAMS[entry.type].client, ...connection(entry), '--batch', '--skip-column-names'];
   return await ask(server, words, `${sql};\n`);
 }
 
 /** What was there goes before, so that nothing of it stays between what comes back. */
-async function load(server: Server<SqlEntry>, { name, tables, detail }: Dump, path: string): Promise<void> {
+async function load(server: Server<MysqlEntry>, { name, tables, detail }: Dump, path: string): Promise<void> {
   const { entry, tools, timeoutMs, place } = server;
   const { charset = '', collation = '' } = detail;
   if (![charset, collation].every((word) => /^\w+$/.test(word))) {

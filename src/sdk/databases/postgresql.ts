@@ -2,10 +2,11 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { Dumped, DumpJob, Engine } from '#sdk/databases/engine.ts';
-import type { SqlEntry } from '#sdk/databases/entry.ts';
+import type { PostgresqlEntry } from '#sdk/databases/entry.ts';
 import { requireNames } from '#sdk/databases/names.ts';
 import { ask, type Server, unanswered } from '#sdk/databases/server.ts';
 import { type DumpFile, dumpTo, loadInto } from '#sdk/databases/stream.ts';
+import { versionIn } from '#sdk/databases/tool-version.ts';
 import { requireWhole, sqlEnds } from '#sdk/databases/watch.ts';
 import type { Argv } from '#sdk/tools.ts';
 
@@ -19,7 +20,7 @@ const COUNT = `SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_nam
 
 const LIST = 'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1';
 
-export function postgresql(server: Server<SqlEntry>): Engine {
+export function postgresql(server: Server<PostgresqlEntry>): Engine {
   return {
     async jobs() {
       const { name } = server.entry;
@@ -31,11 +32,11 @@ export function postgresql(server: Server<SqlEntry>): Engine {
   };
 }
 
-function job(server: Server<SqlEntry>, name: string): DumpJob {
+function job(server: Server<PostgresqlEntry>, name: string): DumpJob {
   return { name, ending: 'sql', dump: async (file) => await dump(server, name, file) };
 }
 
-async function dump(server: Server<SqlEntry>, name: string, file: DumpFile): Promise<Dumped> {
+async function dump(server: Server<PostgresqlEntry>, name: string, file: DumpFile): Promise<Dumped> {
   const { entry, place, tools } = server;
   const tables = Number(await query(server, name, COUNT));
   const version = await query(server, name, 'SHOW server_version');
@@ -49,7 +50,7 @@ async function dump(server: Server<SqlEntry>, name: string, file: DumpFile): Pro
   return { ...written, name, place, server: version, tool: versionIn(tool), tables, detail: {} };
 }
 
-function connection({ host, socket, port, user }: SqlEntry): string[] {
+function connection({ host, socket, port, user }: PostgresqlEntry): string[] {
   const at = socket ?? host;
   return [
     ...(at === undefined ? [] : [`--host=${at}`]),
@@ -59,11 +60,11 @@ function connection({ host, socket, port, user }: SqlEntry): string[] {
   ];
 }
 
-function psql(entry: SqlEntry, database: string): Argv {
+function psql(entry: PostgresqlEntry, database: string): Argv {
   return ['psql', ...connection(entry), '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`];
 }
 
-async function query(server: Server<SqlEntry>, database: string, sql: string): Promise<string> {
+async function query(server: Server<PostgresqlEntry>, database: string, sql: string): Promise<string> {
   return await ask(server, [...psql(server.entry, database), '--tuples-only', '--no-align', `--command=${sql}`]);
 }
 
@@ -104,7 +105,7 @@ END $autopilot$;
 `;
 }
 
-async function load(server: Server<SqlEntry>, { name, tables }: Dump, path: string): Promise<void> {
+async function load(server: Server<PostgresqlEntry>, { name, tables }: Dump, path: string): Promise<void> {
   const { entry, tools, timeoutMs, place } = server;
   const there = await query(
     server,
@@ -124,9 +125,4 @@ async function load(server: Server<SqlEntry>, { name, tables }: Dump, path: stri
       next: 'see what the server says; nobody else may use the database meanwhile',
     });
   }
-}
-
-/** `15.18` of `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. */
-export function versionIn(text: string): string {
-  return /\d+(?:\.\d+)+/.exec(text)?.[0] ?? (text.split('\n')[0] ?? '').slice(0, 100);
 }

@@ -24,7 +24,8 @@ async function dump(server: RedisServer, file: DumpFile): Promise<Dumped> {
   const told = await askRedis(server, 'server');
   const keys = await keysOf(server);
   const tool = await ask(server, [cli(server)[0], '--version']);
-  const detail = { ...(await settingsOf(server)), ...(await ownerOf(server)) };
+  const settings = await settingsOf(server);
+  const detail = { ...settings, ...(await ownerOf(server, settings)) };
   const { argv, env = {} } = server.run(cli(server, '--rdb', '-'));
   const child = tools.spawn(argv, { env, stdout: 'pipe', timeoutMs: file.timeoutMs });
   const watch = ends();
@@ -41,9 +42,8 @@ async function dump(server: RedisServer, file: DumpFile): Promise<Dumped> {
 }
 
 /** In a container the server may run as somebody whom only the container knows. */
-async function ownerOf(server: RedisServer): Promise<{ owner?: string }> {
+async function ownerOf(server: RedisServer, { dir = '/data' }: { dir?: string }): Promise<{ owner?: string }> {
   if (server.container === null) return {};
-  const { dir = '/data' } = await settingsOf(server);
   const owner = await ask(server, ['stat', '-c', '%u:%g', dir]).catch(() => undefined);
   return owner === undefined ? {} : { owner };
 }

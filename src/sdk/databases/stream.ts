@@ -108,7 +108,7 @@ export async function loadInto(
   { path, timeoutMs, before = '', after = '' }: { path: string; timeoutMs: number; before?: string; after?: string },
 ): Promise<void> {
   const child = tools.spawn(command.argv, { ...spawnOptions(command), stdin: 'pipe', timeoutMs });
-  const zstd = tools.spawn(['zstd', '--decompress', '--quiet', '--stdout', '--', path], { stdout: 'pipe' });
+  const zstd = tools.spawn(unpacked(path), { stdout: 'pipe' });
   const feeding = (async () => {
     if (before !== '') await write(child.stdin, Buffer.from(before));
     let bytes = 0;
@@ -141,8 +141,13 @@ export async function unpackTo(
   to: { file: FileHandle; timeoutMs: number },
 ): Promise<void> {
   const { file, timeoutMs } = to;
-  await tools.spawn(['zstd', '--decompress', '--quiet', '--stdout', '--', path], { stdout: file.fd, timeoutMs }).done;
+  await tools.spawn(unpacked(path), { stdout: file.fd, timeoutMs }).done;
   await file.sync();
+}
+
+/** Prints what a file of zstd holds. */
+export function unpacked(path: string): Argv {
+  return ['zstd', '--decompress', '--quiet', '--stdout', '--', path];
 }
 
 function spawnOptions({ env, cwd }: Command): SpawnOptions {
