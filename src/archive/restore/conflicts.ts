@@ -65,7 +65,7 @@ async function amongChosen(
     const there = name === root ? base : joinRaw(base, relativeTo(name, root));
     const stats = await lstatIfThere(rawBytes(absolute(there)));
     if (stats === undefined || stats.isDirectory()) continue;
-    if (Number(stats.mtimeMs) > createdAt.getTime()) found.newer.push(`/${rawLabel(there)}`);
+    if (stats.mtimeMs > createdAt.getTime()) found.newer.push(`/${rawLabel(there)}`);
   }
 }
 
