@@ -1,4 +1,4 @@
-/** Performs single actions of plugins for a rehearsal, in this process and with a state directory of its own. */
+/** Performs single actions of plugins in this process: for people who ask, and not for a run. */
 import type { Performer } from '#app/performer.ts';
 import { SILENT_VOICE } from '#app/voice.ts';
 import { newId } from '#kernel/ids.ts';
@@ -8,6 +8,8 @@ import type { PluginRef } from '#sdk/plan.ts';
 
 export interface Acting {
   performer: Performer;
+  /** `doctor`, `look`: how the keys of the actions begin. */
+  purpose: string;
   timeoutMs: number;
   signal: AbortSignal;
 }
@@ -17,17 +19,18 @@ export interface Act<K> {
   plugin: PluginRef;
   input?: JsonObject;
   uses?: readonly PluginRef[];
+  /** For what must not be done twice. Default: a new one. */
+  key?: string;
 }
 
 /** @returns the output, as the kind of plugin says that it is. */
 export async function act<A extends Actions, K extends keyof A & string>(
-  { performer, timeoutMs, signal }: Acting,
+  { performer, purpose, timeoutMs, signal }: Acting,
   kind: Kind<A>,
-  { action, plugin, input = {}, uses = [] }: Act<K>,
+  { action, plugin, input = {}, uses = [], key = `${purpose}-${newId()}` }: Act<K>,
 ): Promise<OutputOf<A[K]>> {
-  const step = { plugin, uses: [...uses], action, input, key: `rehearse-${newId()}` };
-  const given = { ...step, timeoutMs, mayHaveRun: false, voice: SILENT_VOICE };
+  const step = { plugin, uses: [...uses], action, input, key, timeoutMs, mayHaveRun: false, voice: SILENT_VOICE };
   const declared = kind.actions[action];
   if (declared === undefined) throw new Error(`${kind.name} has no action ${action}`);
-  return declared.output.parse(await performer.act(given, signal)) as OutputOf<A[K]>;
+  return declared.output.parse(await performer.act(step, signal)) as OutputOf<A[K]>;
 }

@@ -1,8 +1,9 @@
 /** The channels as this process reaches them itself: sending one message, and looking whether they are there. */
+import { act } from '#app/act.ts';
 import { createPerformer, type Performer } from '#app/performer.ts';
+import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { SILENT_VOICE } from '#app/voice.ts';
 import type { PluginInstance } from '#config/types.ts';
 import { AutopilotError, errorFacts } from '#kernel/errors.ts';
 import { derivedId, newId } from '#kernel/ids.ts';
@@ -23,12 +24,18 @@ export async function sendMessage(
   signal: AbortSignal,
 ): Promise<SendOutcome> {
   try {
-    const key = `notify-${derivedId(message.id, channel.name)}`;
-    const output = await performer.act(
-      step(channel, 'send', { key, input: { message: { ...message } as JsonObject } }),
-      signal,
-    );
-    const { delivered, detail, refused = 'busy', retryAfterMs } = notification.actions.send.output.parse(output);
+    const acting = { performer, purpose: 'notify', timeoutMs: ANSWER_MS, signal };
+    const {
+      delivered,
+      detail,
+      refused = 'busy',
+      retryAfterMs,
+    } = await act(acting, notification, {
+      action: 'send',
+      plugin: refOf('notification', channel),
+      input: { message: { ...message } as JsonObject },
+      key: `notify-${derivedId(message.id, channel.name)}`,
+    });
     return delivered ? { delivered, detail } : { delivered, detail, refused, retryAfterMs };
   } catch (error) {
     const { message: text, next } = errorFacts(error);
@@ -77,8 +84,8 @@ export async function checkChannel(
   channel: PluginInstance,
   signal: AbortSignal,
 ): Promise<string> {
-  const output = await performer.act(step(channel, 'check', { key: `doctor-${newId()}`, input: {} }), signal);
-  return notification.actions.check.output.parse(output).detail;
+  const acting = { performer, purpose: 'doctor', timeoutMs: ANSWER_MS, signal };
+  return (await act(acting, notification, { action: 'check', plugin: refOf('notification', channel) })).detail;
 }
 
 function chosenChannels({ config }: Settings, name: string | undefined): PluginInstance[] {
@@ -91,18 +98,4 @@ function chosenChannels({ config }: Settings, name: string | undefined): PluginI
   throw new AutopilotError('HA_NOT_FOUND', `there is no channel "${name}"`, {
     next: `${guess === undefined ? '' : `Did you mean "${guess}"? `}There are: ${names.join(', ') || 'none yet'}`,
   });
-}
-
-function step(channel: PluginInstance, action: string, { key, input }: { key: string; input: JsonObject }) {
-  const { name, type, config } = channel;
-  return {
-    plugin: { kind: 'notification' as const, name, type, config },
-    uses: [],
-    action,
-    input,
-    key,
-    timeoutMs: ANSWER_MS,
-    mayHaveRun: false,
-    voice: SILENT_VOICE,
-  };
 }

@@ -1,4 +1,5 @@
 /** From the configuration to the checks of each host. */
+import { refOf } from '#app/plugin-ref.ts';
 import type { Config, ServiceConfig } from '#config/types.ts';
 import { parseDuration } from '#kernel/duration.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
@@ -62,14 +63,18 @@ function checksOfHypervisors({ hypervisors, services, monitoring }: Config): Che
   const used = new Set(services.flatMap(({ guest, checks }) => (checks.length === 0 ? [] : (guest?.hypervisor ?? []))));
   return hypervisors
     .filter(({ name }) => used.has(name))
-    .flatMap(({ name, type, config, hosts: [host] }): Check[] => {
+    .flatMap((hypervisor): Check[] => {
+      const {
+        name,
+        hosts: [host],
+      } = hypervisor;
       if (host === undefined) return [];
       return [
         {
           id: `hypervisor ${name}`,
           subject: subjectId('hypervisor', name),
           host,
-          ask: { kind: 'hypervisor', plugin: { kind: 'hypervisor', name, type, config } },
+          ask: { kind: 'hypervisor', plugin: refOf('hypervisor', hypervisor) },
           intervalMs: monitoring.intervalMs,
           timeoutMs: HYPERVISOR_TIMEOUT_MS,
           failureThreshold: monitoring.failureThreshold,

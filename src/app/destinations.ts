@@ -1,14 +1,14 @@
 /** The destinations as this process reaches them itself, without a worker. */
 import { resolve } from 'node:path';
-import type { Performer } from '#app/performer.ts';
+import { act } from '#app/act.ts';
 import { createPerformer } from '#app/performer.ts';
+import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { SILENT_VOICE } from '#app/voice.ts';
 import { AutopilotError } from '#kernel/errors.ts';
-import { newId } from '#kernel/ids.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
+import type { OutputOf } from '#sdk/contract.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import type { PluginRef } from '#sdk/plan.ts';
 
@@ -21,15 +21,12 @@ export interface SetPlace {
 
 export interface Destinations extends AsyncDisposable {
   all: readonly PluginRef[];
-  list(at: PluginRef, service: string | undefined): Promise<ReturnType<typeof ListOutput.parse>>;
+  list(at: PluginRef, service: string | undefined): Promise<OutputOf<(typeof destination.actions)['list']>>;
   open(place: SetPlace, parts?: string[]): Promise<{ directory: string; temporary: boolean }>;
   /** Notes on the copy itself when it was found whole. */
   noteVerified(place: SetPlace, at: Date): Promise<void>;
   pin(place: SetPlace, pinned: boolean): Promise<void>;
 }
-
-const { list: ListAction, open: OpenAction } = destination.actions;
-const ListOutput = ListAction.output;
 
 export function openDestinations(
   settings: Settings,
@@ -37,44 +34,34 @@ export function openDestinations(
 ): Destinations {
   const { config } = settings;
   const performer = createPerformer(settings, { host: config.global.host, secrets: createSecretResolver(config) });
-  const act = createAct(performer, { signal, timeoutMs: config.global.timeoutMs });
-  return {
-    all: only === undefined ? config.destinations.map(refOf) : [chosen(settings, only)],
-    list: async (at, service) =>
-      ListOutput.parse(await act(at, 'list', { input: service === undefined ? {} : { service } })),
-    open: async ({ at, service, set }, parts) =>
-      OpenAction.output.parse(
-        await act(at, 'open', { input: { service, set, ...(parts === undefined ? {} : { parts }) } }),
-      ),
-    async noteVerified({ at, service, set }, when) {
-      await act(at, 'annotate', { input: { service, set, verifiedAt: when.toISOString() } });
-    },
-    async pin({ at, service, set }, pinned) {
-      await act(at, 'annotate', { input: { service, set, pinned } });
-    },
-    [Symbol.asyncDispose]: () => performer[Symbol.asyncDispose](),
+  const acting = { performer, purpose: 'look', signal, timeoutMs: config.global.timeoutMs };
+  const annotate = async ({ at, service, set }: SetPlace, change: JsonObject): Promise<void> => {
+    await act(acting, destination, { action: 'annotate', plugin: at, input: { service, set, ...change } });
   };
-}
-
-function createAct(performer: Performer, { signal, timeoutMs }: { signal: AbortSignal; timeoutMs: number }) {
-  return (plugin: PluginRef, action: string, { input }: { input: JsonObject }): Promise<JsonObject> => {
-    const step = { plugin, uses: [], action, input, key: `look-${newId()}` };
-    return performer.act({ ...step, timeoutMs, mayHaveRun: false, voice: SILENT_VOICE }, signal);
+  return {
+    all: only === undefined ? config.destinations.map((one) => refOf('destination', one)) : [chosen(settings, only)],
+    list: (at, service) =>
+      act(acting, destination, { action: 'list', plugin: at, input: service === undefined ? {} : { service } }),
+    open: ({ at, service, set }, parts) =>
+      act(acting, destination, {
+        action: 'open',
+        plugin: at,
+        input: { service, set, ...(parts === undefined ? {} : { parts }) },
+      }),
+    noteVerified: (place, when) => annotate(place, { verifiedAt: when.toISOString() }),
+    pin: (place, pinned) => annotate(place, { pinned }),
+    [Symbol.asyncDispose]: () => performer[Symbol.asyncDispose](),
   };
 }
 
 /** A name of the configuration, or the path of a folder that is a destination by itself. */
 function chosen({ config: { destinations } }: Settings, name: string): PluginRef {
   const found = destinations.find((candidate) => candidate.name === name);
-  if (found !== undefined) return refOf(found);
-  if (name.includes('/')) return refOf({ name, type: 'local', config: { path: resolve(name) } });
+  if (found !== undefined) return refOf('destination', found);
+  if (name.includes('/')) return refOf('destination', { name, type: 'local', config: { path: resolve(name) } });
   const names = destinations.map((candidate) => candidate.name);
   const guess = nearest(name, names);
   throw new AutopilotError('HA_NOT_FOUND', `there is no destination "${name}"`, {
     next: `${guess === undefined ? '' : `Did you mean "${guess}"? `}There are: ${names.join(', ') || 'none'}; a path works too`,
   });
-}
-
-function refOf({ name, type, config }: { name: string; type: string; config: JsonObject }): PluginRef {
-  return { kind: 'destination', name, type, config };
 }

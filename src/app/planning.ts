@@ -1,8 +1,9 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
 import { checkSettings } from '#app/check-settings.ts';
+import { ARCHIVE, refOf } from '#app/plugin-ref.ts';
 import type { Settings } from '#app/settings.ts';
 import { asJson, isObject } from '#config/instances.ts';
-import type { Config, HypervisorConfig, PluginInstance, ServiceConfig } from '#config/types.ts';
+import type { Config, HypervisorConfig, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { derivedId } from '#kernel/ids.ts';
@@ -13,7 +14,7 @@ import { archive } from '#sdk/kinds/archive.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import { service } from '#sdk/kinds/service.ts';
-import type { Plan, PluginRef } from '#sdk/plan.ts';
+import type { Plan } from '#sdk/plan.ts';
 import type { Decision } from '#sdk/versions/decision.ts';
 import type { PlanContext, Workflow } from '#sdk/workflow.ts';
 import { handle } from '#sdk/workflow.ts';
@@ -105,7 +106,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     },
     guest: guestOf(planner, target, backup.timeoutMs),
     service: handle(service.actions, refOf('service', target), { ...place, lacks, whole }),
-    archive: handle(archive.actions, { kind: 'archive', name: 'archive', type: 'archive', config: {} }, place),
+    archive: handle(archive.actions, ARCHIVE, place),
     backup: {
       destinations,
       retention: backup.retention,
@@ -155,8 +156,4 @@ function reachedFrom(planner: Planner, { hosts }: HypervisorConfig, home: string
 
 function lackedBy({ actions }: Kind, plugin: Plugin | undefined): Set<string> {
   return new Set(Object.keys(actions).filter((action) => plugin?.actions[action] === undefined));
-}
-
-function refOf(kind: PluginRef['kind'], { name, type, config }: PluginInstance): PluginRef {
-  return { kind, name, type, config };
 }

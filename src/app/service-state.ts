@@ -1,11 +1,11 @@
 /** Asks a service's own plugin, in this process, whether the service is up. */
+import { act } from '#app/act.ts';
 import { createPerformer } from '#app/performer.ts';
 import { serviceNamed } from '#app/planning.ts';
+import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { SILENT_VOICE } from '#app/voice.ts';
 import { errorText } from '#kernel/errors.ts';
-import { newId } from '#kernel/ids.ts';
 import { service as kind } from '#sdk/kinds/service.ts';
 
 export interface ServiceState {
@@ -19,22 +19,14 @@ const ANSWER_MS = 15_000;
 /** A service of another host is `unknown` here, and so is one whose plugin cannot tell. */
 export async function serviceState(settings: Settings, name: string): Promise<ServiceState> {
   const { config } = settings;
-  const { host, type, config: own } = serviceNamed(config, name);
+  const service = serviceNamed(config, name);
+  const { host } = service;
   if (host !== config.global.host) return { state: 'unknown', version: null, detail: `on ${host}` };
   await using performer = createPerformer(settings, { host, secrets: createSecretResolver(config) });
-  const step = {
-    plugin: { kind: 'service' as const, name, type, config: own },
-    uses: [],
-    action: 'inspect',
-    input: {},
-    key: `state-${newId()}`,
-    timeoutMs: ANSWER_MS,
-    mayHaveRun: false,
-    voice: SILENT_VOICE,
-  };
+  const acting = { performer, purpose: 'state', timeoutMs: ANSWER_MS, signal: new AbortController().signal };
   try {
-    const output = await performer.act(step, new AbortController().signal);
-    const { state, version, detail } = kind.actions.inspect.output.parse(output);
+    const plugin = refOf('service', service);
+    const { state, version, detail } = await act(acting, kind, { action: 'inspect', plugin });
     return { state, version: version ?? null, detail };
   } catch (error) {
     return { state: 'unknown', version: null, detail: errorText(error) };

@@ -1,13 +1,12 @@
 /** What could be updated: services are asked what they run, and registries what is newer. */
+import { type Acting, act } from '#app/act.ts';
 import { checkSettings } from '#app/check-settings.ts';
-import { createPerformer, type Performer } from '#app/performer.ts';
+import { createPerformer } from '#app/performer.ts';
+import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { SILENT_VOICE } from '#app/voice.ts';
 import type { ServiceConfig } from '#config/types.ts';
 import { errorText } from '#kernel/errors.ts';
-import { newId } from '#kernel/ids.ts';
-import type { JsonObject } from '#kernel/json.ts';
 import type { OutputOf } from '#sdk/contract.ts';
 import { service as kind, type RunningImage } from '#sdk/kinds/service.ts';
 import type { RateLimit } from '#sdk/registry/limits.ts';
@@ -32,6 +31,8 @@ export interface UpdateReport {
   limits: RateLimit[];
 }
 
+const ANSWER_MS = 30_000;
+
 /** All services at once, through one connection to each registry. Nothing is pulled. */
 export async function checkUpdates(
   settings: Settings,
@@ -42,12 +43,12 @@ export async function checkUpdates(
   const now = () => new Date();
   await using performer = createPerformer(settings, { host: config.global.host, secrets: secret });
   const registries = openRegistries({ fetch: globalThis.fetch, secret, signal, now }, config);
-  const ask = createAsk(performer, signal);
+  const acting = { performer, purpose: 'updates', timeoutMs: ANSWER_MS, signal };
   const judge = async (service: ServiceConfig, images: readonly RunningImage[]) => {
     const mine = decisions.filter((one) => one.service === service.name);
     return checkImages({ registries, now: now() }, images, checkSettings(config, service, mine));
   };
-  const checked = services.map((service) => checkOne(settings, service, { ask, judge }));
+  const checked = services.map((service) => checkOne(settings, service, { acting, judge }));
   return { services: await Promise.all(checked), limits: registries.limits() };
 }
 
@@ -58,29 +59,30 @@ interface CheckRequest {
 }
 
 interface OnePorts {
-  ask: Ask;
+  acting: Acting;
   judge(service: ServiceConfig, images: readonly RunningImage[]): Promise<ImageVerdict[]>;
 }
 
 async function checkOne(
   { config, catalog }: Settings,
   service: ServiceConfig,
-  { ask, judge }: OnePorts,
+  { acting, judge }: OnePorts,
 ): Promise<ServiceUpdates> {
   const { name, host, type, update } = service;
+  const plugin = refOf('service', service);
   const unknown = { service: name, host, policy: update.policy, images: [] };
   if (host !== config.global.host) return { ...unknown, problem: `it runs on ${host}; ask there` };
   const can = (action: string) => catalog.find('service', type)?.actions[action] !== undefined;
   try {
     if (can('versions')) {
-      const { images } = kind.actions.versions.output.parse(await ask(service, 'versions', {}));
+      const { images } = await act(acting, kind, { action: 'versions', plugin });
       if (images.length === 0) return { ...unknown, problem: 'nothing of it runs' };
       return { ...unknown, images: await judge(service, images), problem: null };
     }
     if (!can('checkUpdate')) return { ...unknown, problem: `services of type ${type} do not tell what they run` };
     if (service.backup === null)
       return { ...unknown, policy: null, problem: 'it has no backup section, which updates need' };
-    const found = kind.actions.checkUpdate.output.parse(await ask(service, 'checkUpdate', {}));
+    const found = await act(acting, kind, { action: 'checkUpdate', plugin });
     return { ...unknown, policy: null, images: [ownVerdict(service, found)], problem: null };
   } catch (error) {
     return { ...unknown, policy: can('versions') ? update.policy : null, problem: errorText(error) };
@@ -100,25 +102,4 @@ function ownVerdict({ type }: ServiceConfig, found: OutputOf<(typeof kind)['acti
     readyAt: null,
     reason: null,
   };
-}
-
-const ANSWER_MS = 30_000;
-
-type Ask = (service: ServiceConfig, action: 'versions' | 'checkUpdate', input: JsonObject) => Promise<JsonObject>;
-
-function createAsk(performer: Performer, signal: AbortSignal): Ask {
-  return async ({ name, type, config }, action, input) =>
-    performer.act(
-      {
-        plugin: { kind: 'service', name, type, config },
-        uses: [],
-        action,
-        input,
-        key: `${action}-${newId()}`,
-        timeoutMs: ANSWER_MS,
-        mayHaveRun: false,
-        voice: SILENT_VOICE,
-      },
-      signal,
-    );
 }

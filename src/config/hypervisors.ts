@@ -1,5 +1,5 @@
 /** The `hypervisors:` section: each one's plugin, and the hosts that reach it. */
-import { readInstances } from '#config/instances.ts';
+import { isObject, readInstances } from '#config/instances.ts';
 import { HypervisorCore } from '#config/schema.ts';
 import { reportUnknownName, type Section } from '#config/section.ts';
 import type { HypervisorConfig } from '#config/types.ts';
@@ -24,12 +24,9 @@ export function compileHypervisors(
       const wrong = { what: 'host', name, known, next: 'add it under "hosts:"' };
       if (!known.includes(name)) reportUnknownName(inside, ['hosts', i], wrong);
     }
-    effective[instance.name] = { ...asMap(effective[instance.name]), hosts };
+    const own = effective[instance.name];
+    effective[instance.name] = { ...(isObject(own) ? own : {}), hosts };
     return { ...instance, hosts };
   });
   return { instances, names, effective };
-}
-
-function asMap(value: JsonObject[string] | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 }

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Acting, act } from '#app/act.ts';
 import { withTools } from '#app/local-tools.ts';
-import type { Acting } from '#app/rehearse/acting.ts';
-import { act } from '#app/rehearse/acting.ts';
-import { type Clone, cloneName, refOf } from '#app/rehearse/clone.ts';
+import { refOf } from '#app/plugin-ref.ts';
+import { type Clone, cloneName } from '#app/rehearse/clone.ts';
 import { changedSince, victimsOf } from '#app/rehearse/fingerprint.ts';
 import { writeOrders } from '#app/rehearse/orders.ts';
 import type { PracticeLab } from '#app/rehearse/practice-lab.ts';
@@ -125,7 +125,7 @@ async function finished(
 
 /** The engine, and the files, must say that nothing has happened; the copy's own gate must say that it works. */
 async function notAsBefore({ clone, trial, images, gate, acting }: Bench): Promise<string[]> {
-  const plugin = refOf({ name: cloneName(trial), type: 'docker-compose', config: clone.config });
+  const plugin = refOf('service', { name: cloneName(trial), type: 'docker-compose', config: clone.config });
   const { images: now } = await act(acting, kind, { action: 'versions', plugin });
   const verdict = await act(acting, kind, { action: 'validate', plugin, input: { ...gate } });
   const changed = await changedSince(clone.settled);

@@ -1,18 +1,17 @@
 /** A copy of a service from its newest backup, shut off, that can be updated and broken at will; gone at the end. */
 import { join } from 'node:path';
+import { type Acting, act } from '#app/act.ts';
 import { checkSettings } from '#app/check-settings.ts';
 import { knownDecisions } from '#app/decisions.ts';
-import type { Acting } from '#app/rehearse/acting.ts';
-import { act } from '#app/rehearse/acting.ts';
+import { ARCHIVE, refOf } from '#app/plugin-ref.ts';
 import { type Fingerprint, fingerprint, plantCanaries } from '#app/rehearse/fingerprint.ts';
 import type { Settings } from '#app/settings.ts';
-import { asJson } from '#config/instances.ts';
+import { asJson, isObject } from '#config/instances.ts';
 import type { ServiceConfig } from '#config/types.ts';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 import { service as kind, type RunningImage, type UpdateTarget } from '#sdk/kinds/service.ts';
-import type { PluginRef } from '#sdk/plan.ts';
 
 export interface CloneWish {
   settings: Settings;
@@ -62,7 +61,7 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
   const before = new Date();
   const started = await act(acting, kind, {
     action: 'trial',
-    plugin: refOf(service),
+    plugin: refOf('service', service),
     input: asJson({
       trial,
       root: unpacked.root,
@@ -83,7 +82,7 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
     ...(service.config['socket'] === undefined ? {} : { socket: service.config['socket'] }),
     backup: { paths: trees.filter((tree) => tree !== path), ...quiesceOf(service) },
   };
-  const plugin = refOf({ name: cloneName(trial), type: service.type, config });
+  const plugin = refOf('service', { name: cloneName(trial), type: service.type, config });
   const { release } = await act(acting, kind, { action: 'release', plugin });
   const settings = await fingerprint(release.configFiles, new Date());
   return { set: unpacked.set, config, settled: new Map([...(await fingerprint(trees, before)), ...settings]) };
@@ -92,7 +91,7 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
 /** The copy is brought to rest as the service is, and is given the same time for it. */
 function quiesceOf({ config }: ServiceConfig): JsonObject {
   const { backup } = config;
-  const known = backup !== null && typeof backup === 'object' && !Array.isArray(backup) ? backup['quiesce'] : undefined;
+  const known = isObject(backup) ? backup['quiesce'] : undefined;
   return known === undefined ? {} : { quiesce: known };
 }
 
@@ -103,10 +102,10 @@ async function unpackNewest({ settings, service, trial, acting }: CloneWish) {
   const found = settings.config.destinations.find((one) => one.name === wanted);
   if (drill === undefined || found === undefined)
     throw new AutopilotError('HA_NOT_FOUND', `${name} has no destination`);
-  const place: PluginRef = { kind: 'destination', name: found.name, type: found.type, config: found.config };
+  const place = refOf('destination', found);
   return act(acting, archive, {
     action: 'unpack',
-    plugin: { kind: 'archive', name: 'archive', type: 'archive', config: {} },
+    plugin: ARCHIVE,
     uses: [place],
     input: { service: name, destination: place.name, place: trial, maxBytes: drill.maxBytes },
   });
@@ -114,11 +113,11 @@ async function unpackNewest({ settings, service, trial, acting }: CloneWish) {
 
 /** Removes everything of a copy from the engine, also of one that another process has left. */
 export async function endClone({ service, trial, acting }: Omit<CloneWish, 'settings'>): Promise<void> {
-  await act(acting, kind, { action: 'endTrial', plugin: refOf(service), input: { trial } });
+  await act(acting, kind, { action: 'endTrial', plugin: refOf('service', service), input: { trial } });
   // What the update workflow has held for the way back of the copy, under the copy's own name.
   await act(acting, kind, {
     action: 'letGo',
-    plugin: { ...refOf(service), name: cloneName(trial) },
+    plugin: { ...refOf('service', service), name: cloneName(trial) },
     input: { keep: '' },
   });
 }
@@ -134,7 +133,7 @@ export async function candidateOf(
   { to, running, tell }: { to: string | undefined; running: readonly RunningImage[]; tell(line: string): void },
 ): Promise<{ version: string; newer: boolean; images: { name: string; source: string }[] }> {
   const policy = asJson(checkSettings(settings.config, service, await knownDecisions(settings)));
-  const plugin = refOf(service);
+  const plugin = refOf('service', service);
   const wish = to === undefined ? { policy } : { policy, to };
   const found = await act(acting, kind, { action: 'checkUpdate', plugin, input: wish }).catch((error: unknown) => {
     if (to !== undefined) throw error;
@@ -158,8 +157,4 @@ function ownImages(running: readonly RunningImage[]): { name: string; source: st
 /** `nginx@sha256:…` for `nginx:1.3` of that digest: by this name it was fetched. */
 function pinnedName({ reference, digest }: UpdateTarget): string {
   return digest === null ? reference : `${reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '')}@${digest}`;
-}
-
-export function refOf({ name, type, config }: Pick<ServiceConfig, 'name' | 'type' | 'config'>): PluginRef {
-  return { kind: 'service', name, type, config };
 }

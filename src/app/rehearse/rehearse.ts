@@ -1,11 +1,12 @@
 /** Rehearses an update: on a copy, made from the newest backup and shut off, everything is broken that may break. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Acting, act } from '#app/act.ts';
 import { createPerformer } from '#app/performer.ts';
 import { serviceNamed } from '#app/planning.ts';
-import { type Acting, act } from '#app/rehearse/acting.ts';
+import { refOf } from '#app/plugin-ref.ts';
 import { type Attempt, attempt, type Bench } from '#app/rehearse/attempt.ts';
-import { candidateOf, cloneName, endClone, makeClone, refOf, requireCopyable } from '#app/rehearse/clone.ts';
+import { candidateOf, cloneName, endClone, makeClone, requireCopyable } from '#app/rehearse/clone.ts';
 import { leftBehind, note } from '#app/rehearse/left-behind.ts';
 import { openPracticeLab } from '#app/rehearse/practice-lab.ts';
 import { SCENARIOS } from '#app/rehearse/scenarios.ts';
@@ -77,7 +78,7 @@ async function onACopy(work: Work) {
   wish.tell(`a copy of ${service.name} is made from its newest backup`);
   const cloning = { settings, service, trial, acting };
   const clone = await makeClone(cloning);
-  const plugin = refOf({ name: cloneName(trial), type: service.type, config: clone.config });
+  const plugin = refOf('service', { name: cloneName(trial), type: service.type, config: clone.config });
   const { images } = await act(acting, kind, { action: 'versions', plugin });
   const candidate = await candidateOf(cloning, { to: wish.to, running: images, tell: wish.tell });
   const { global } = settings.config;
@@ -126,7 +127,7 @@ function actingIn(
   const { config } = settings;
   const apart = { ...settings, config: { ...config, global: { ...config.global, stateDir } } };
   const performer = createPerformer(apart, { host: config.global.host, secrets: createSecretResolver(config) });
-  return { performer: stack.use(performer), timeoutMs: config.global.timeoutMs, signal };
+  return { performer: stack.use(performer), purpose: 'rehearse', timeoutMs: config.global.timeoutMs, signal };
 }
 
 /** What was made is removed also when a person has had enough. */

@@ -1,12 +1,12 @@
 /** Whether the destinations can be reached from here. */
+import { act } from '#app/act.ts';
 import { createPerformer } from '#app/performer.ts';
+import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { SILENT_VOICE } from '#app/voice.ts';
 import { formatBytes } from '#archive/format.ts';
 import { finding, ok, warning } from '#cli/doctor/finding.ts';
 import type { Finding } from '#cli/ports.ts';
-import { newId } from '#kernel/ids.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 
 const ANSWER_MS = 20_000;
@@ -15,20 +15,12 @@ export async function destinationFindings(settings: Settings, signal: AbortSigna
   const { config } = settings;
   const secrets = createSecretResolver(config);
   await using performer = createPerformer(settings, { host: config.global.host, secrets });
+  const acting = { performer, purpose: 'doctor', timeoutMs: ANSWER_MS, signal };
   const looks = config.destinations.map(async (instance) => {
-    const step = {
-      plugin: { kind: 'destination' as const, ...instance },
-      uses: [],
-      action: 'check',
-      input: {},
-      key: `doctor-${newId()}`,
-      timeoutMs: ANSWER_MS,
-      mayHaveRun: false,
-      voice: SILENT_VOICE,
-    };
+    const plugin = refOf('destination', instance);
     const check = `destination ${instance.name}`;
     const found = await finding(check, async () => {
-      const { freeBytes, detail } = destination.actions.check.output.parse(await performer.act(step, signal));
+      const { freeBytes, detail } = await act(acting, destination, { action: 'check', plugin });
       return ok(check, `${detail}${freeBytes === null ? '' : `, ${formatBytes(freeBytes)} free`}`);
     });
     return isOurs(settings, instance.name) || found.status === 'ok' ? found : elsewhere(found);
