@@ -1,14 +1,13 @@
 /** Everything on one machine: a private Redis if none is configured, the controller, and this host's workers. */
 import { once } from 'node:events';
+import { controllerProcess, redisProcess, workerProcess } from '#app/processes.ts';
 import { redisAddress } from '#app/redis-address.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { spawnWorker } from '#app/spawn-worker.ts';
-import type { ProcessSpec, SupervisorEvents } from '#app/supervisor.ts';
+import type { SupervisorEvents } from '#app/supervisor.ts';
 import { supervise } from '#app/supervisor.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { reachRedis } from '#queue/connection.ts';
-import { startManagedRedis } from '#queue/managed-redis.ts';
 import type { WorkerKind } from '#queue/names.ts';
 import { judgeRedis } from '#queue/suitability.ts';
 import { lockState, requireFree } from '#store/lock.ts';
@@ -33,12 +32,6 @@ export interface UpOptions {
 
 export const DEFAULT_PORT = 8420;
 
-/** Workers let their steps come to an end for this long; what is cut short after it is resumed at the next start. */
-const WORKER_GRACE_MS = 25_000;
-
-/** Redis writes its file out before it ends. */
-const REDIS_GRACE_MS = 20_000;
-
 /** Runs until the signal fires, then stops all in order. */
 export async function up(settings: Settings, options: UpOptions): Promise<void> {
   const { config } = settings;
@@ -47,23 +40,11 @@ export async function up(settings: Settings, options: UpOptions): Promise<void> 
   // Before anything is started: what is started first would take the place of the other one's Redis.
   using _place = lockState(stateDir, 'supervisor');
   requireFree(stateDir);
-  const redis: ProcessSpec = {
-    name: 'redis',
-    start: async () => (await startManagedRedis(stateDir)).child,
-    graceMs: REDIS_GRACE_MS,
-  };
-  const controller: ProcessSpec = {
-    name: 'controller',
-    async start() {
-      const port = options.ui ? (options.port ?? DEFAULT_PORT) : null;
-      const started = await spawnWorker({ name: 'controller', config: config.file, host, port });
-      ({ url } = started);
-      return started.child;
-    },
-    graceMs: WORKER_GRACE_MS,
-  };
-  const workers = kindsAt(settings).map((kind) => workerProcess(config.file, host, kind));
-  const specs = [...(config.redis === null ? [redis] : []), controller, ...workers];
+  const place = { config: config.file, host };
+  const port = options.ui ? (options.port ?? DEFAULT_PORT) : null;
+  const controller = controllerProcess(place, { port, onUrl: (found) => (url = found) });
+  const workers = kindsAt(settings).map((kind) => workerProcess(place, kind));
+  const specs = [...(config.redis === null ? [redisProcess(stateDir)] : []), controller, ...workers];
   await using supervised = await supervise(specs, options.events);
   options.onReady({ url, pids: supervised.pids(), warnings: await redisWarnings(settings) });
   await fired(options.signal);
@@ -91,18 +72,10 @@ export async function runWorker(settings: Settings, options: WorkerOptions): Pro
       next: 'Set redis.url (or url_file) to the Redis that the controller uses',
     });
   }
-  const specs = options.kinds.map((kind) => workerProcess(config.file, options.host, kind));
+  const specs = options.kinds.map((kind) => workerProcess({ config: config.file, host: options.host }, kind));
   await using supervised = await supervise(specs, options.events);
   options.onReady({ url: null, pids: supervised.pids(), warnings: await redisWarnings(settings) });
   await fired(options.signal);
-}
-
-function workerProcess(config: string, host: string, kind: WorkerKind): ProcessSpec {
-  return {
-    name: `${kind}@${host}`,
-    start: async () => (await spawnWorker({ name: kind, config, host })).child,
-    graceMs: WORKER_GRACE_MS,
-  };
 }
 
 /** Our own is made as it should be. */

@@ -3,13 +3,13 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connectController } from '#app/connect.ts';
 import { openHistory } from '#app/history.ts';
+import { controllerProcess, redisProcess, workerProcess } from '#app/processes.ts';
 import type { Settings } from '#app/settings.ts';
 import { loadSettings } from '#app/settings.ts';
-import { spawnWorker } from '#app/spawn-worker.ts';
 import type { ProcessSpec, Supervised } from '#app/supervisor.ts';
 import { supervise } from '#app/supervisor.ts';
 import type { RemoteController } from '#engine/requests.ts';
-import { managedSocket, startManagedRedis } from '#queue/managed-redis.ts';
+import { managedSocket } from '#queue/managed-redis.ts';
 import type { History } from '#store/history.ts';
 import type { Proxy } from '#test/chaos/proxy.ts';
 import { openProxy } from '#test/chaos/proxy.ts';
@@ -156,17 +156,9 @@ interface ProcessPlan {
 
 function processes({ stateDir, config, workerConfig, env, workers }: ProcessPlan): ProcessSpec[] {
   const worker = (host: string, index: number): ProcessSpec => ({
+    ...workerProcess({ config: workerConfig, host, env }, 'service'),
     name: `worker-${index}`,
-    graceMs: 25_000,
-    start: async () => (await spawnWorker({ name: 'service', config: workerConfig, host, env })).child,
   });
-  return [
-    { name: 'redis', graceMs: 20_000, start: async () => (await startManagedRedis(stateDir)).child },
-    {
-      name: 'controller',
-      graceMs: 25_000,
-      start: async () => (await spawnWorker({ name: 'controller', config, host: 'nas', env })).child,
-    },
-    ...workers.map(worker),
-  ];
+  const controller = controllerProcess({ config, host: 'nas', env }, { port: null, onUrl: () => undefined });
+  return [redisProcess(stateDir), controller, ...workers.map(worker)];
 }

@@ -3,15 +3,14 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectController } from '#app/connect.ts';
+import { controllerProcess, redisProcess, workerProcess } from '#app/processes.ts';
 import { cloneName } from '#app/rehearse/clone.ts';
 import { loadSettings, type Settings } from '#app/settings.ts';
-import { spawnWorker } from '#app/spawn-worker.ts';
-import { type ProcessSpec, supervise } from '#app/supervisor.ts';
+import { supervise } from '#app/supervisor.ts';
 import type { Config, ServiceConfig } from '#config/types.ts';
 import type { RemoteController } from '#engine/requests.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import type { JsonObject } from '#kernel/json.ts';
-import { startManagedRedis } from '#queue/managed-redis.ts';
 
 /** Knows how the copy is broken; it is in the plugin folder of such homelabs alone. */
 const PLUGINS = fileURLToPath(new URL('../../../rehearsal/', import.meta.url));
@@ -47,22 +46,13 @@ export async function openPracticeLab(plan: LabPlan): Promise<PracticeLab> {
     mode: 0o600,
   });
   const settings = await loadSettings({ config });
-  const { host } = plan.global;
-  const env = { HOMELAB_AUTOPILOT_FAULTS: faults };
-  const specs: ProcessSpec[] = [
-    { name: 'redis', graceMs: 20_000, start: async () => (await startManagedRedis(stateDir)).child },
-    {
-      name: 'controller',
-      graceMs: 25_000,
-      start: async () => (await spawnWorker({ name: 'controller', config, host, port: null })).child,
-    },
-    {
-      name: 'service',
-      graceMs: 25_000,
-      start: async () => (await spawnWorker({ name: 'service', config, host, env })).child,
-    },
-  ];
   const quiet = () => undefined;
+  const place = { config, host: plan.global.host };
+  const specs = [
+    redisProcess(stateDir),
+    controllerProcess(place, { port: null, onUrl: quiet }),
+    workerProcess({ ...place, env: { HOMELAB_AUTOPILOT_FAULTS: faults } }, 'service'),
+  ];
   // Every death is ordered here: a pause that grows would only make the rehearsal longer.
   stack.use(await supervise(specs, { onDeath: quiet, onRestart: quiet, pausesMs: [100] }));
   const controller = stack.use(await connectController(settings));
