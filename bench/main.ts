@@ -1,9 +1,10 @@
-/** `npm run bench -- archive|cancel|check-updates|engine|footprint|monitor [--json]`: figures beside a baseline measured in the same run. */
-import { parseArgs } from 'node:util';
+/** `npm run bench -- NAME`: figures beside a baseline measured in the same run. */
+import { Argument } from 'commander';
 import type { Metric } from '#bench/metric.ts';
+import { atLeast, script } from '#test/support/arguments.ts';
 
 const BENCHES: Record<string, () => Promise<Metric[]>> = {
-  archive: async () => (await import('#bench/archive.ts')).benchArchive({ sizeBytes: sizeWanted() }),
+  archive: async () => (await import('#bench/archive.ts')).benchArchive({ sizeBytes: values.size }),
   cancel: async () => (await import('#bench/cancel.ts')).benchCancel(),
   'check-updates': async () => (await import('#bench/check-updates.ts')).benchCheckUpdates(),
   engine: async () => (await import('#bench/engine.ts')).benchEngine(),
@@ -11,27 +12,18 @@ const BENCHES: Record<string, () => Promise<Metric[]>> = {
   footprint: async () => (await import('#bench/footprint.ts')).benchFootprint(),
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, size: { type: 'string', default: '1073741824' } },
-});
+const program = script('bench', 'Figures beside a baseline that is measured in the same run.')
+  .addArgument(new Argument('<bench>', 'what is measured').choices(Object.keys(BENCHES)))
+  .option('--json', 'print the figures as JSON')
+  .option('--size <bytes>', 'how much the archive bench works on', atLeast(1), 1 << 30)
+  .parse();
+const values = program.opts<{ json?: true; size: number }>();
 
-const [name = ''] = positionals;
-const bench = BENCHES[name];
-if (bench === undefined) {
-  console.error(`which bench? one of: ${Object.keys(BENCHES).join(', ')}`);
-  process.exit(2);
-}
-const metrics = await bench();
-if (values.json) console.log(JSON.stringify({ bench: name, metrics }));
+const [name = ''] = program.args;
+const metrics = await BENCHES[name]?.();
+if (metrics === undefined) throw new Error(`there is no bench ${name}`);
+if (values.json === true) console.log(JSON.stringify({ bench: name, metrics }));
 else print(metrics);
-
-function sizeWanted(): number {
-  const size = Number(values.size);
-  if (Number.isSafeInteger(size) && size > 0) return size;
-  console.error(`--size: "${values.size}" is not a number of bytes`);
-  process.exit(2);
-}
 
 function print(rows: readonly Metric[]): void {
   const width = Math.max(...rows.map((row) => row.name.length));

@@ -1,43 +1,58 @@
-/** `npm run certify [-- --every N] [--labs N] [--only NAME] [--patience SECONDS] [--dry]` tries all crashes out for docs/crash-certificate.md; `-- --docker N [--seed S]` breaks N updates on a real engine. */
+/** `npm run certify` tries all crashes out for docs/crash-certificate.md; `-- --docker N` breaks N updates on a real engine. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Option } from 'commander';
 import { certify, describe } from '#test/certify/certify.ts';
 import { certificatePage } from '#test/certify/page.ts';
 import { faultyRounds, roundsLine } from '#test/certify/rounds.ts';
 import { scenarios } from '#test/certify/scenarios.ts';
+import { atLeast, script } from '#test/support/arguments.ts';
 import { root } from '#test/support/sources.ts';
 
-const { values } = parseArgs({
-  options: {
-    every: { type: 'string', default: '1' },
-    labs: { type: 'string', default: '4' },
-    only: { type: 'string' },
-    patience: { type: 'string', default: '60' },
-    docker: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    dry: { type: 'boolean', default: false },
-  },
-});
+interface Values {
+  every: number;
+  labs: number;
+  only?: string;
+  patience: number;
+  docker?: number;
+  seed: number;
+  dry?: true;
+}
+
+const known = scenarios();
+const values = script('certify', 'Kills programs at every instant that a run passes, for docs/crash-certificate.md.')
+  .option('--every <n>', 'only every n-th of the kills', atLeast(1), 1)
+  .option('--labs <n>', 'homelabs at work side by side', atLeast(1), 4)
+  .addOption(
+    new Option('--only <workflow>', 'one workflow alone; nothing is written').choices(known.map(({ name }) => name)),
+  )
+  .option('--patience <seconds>', 'how long a run may take to end', atLeast(1), 60)
+  .option('--docker <rounds>', 'instead: break so many updates on a real engine', atLeast(1))
+  .option('--seed <n>', 'which rounds they are; the same number makes the same', atLeast(0), 1)
+  .option('--dry', 'print the page and do not write it')
+  .parse()
+  .opts<Values>();
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 const tell = (line: string) => console.error(line);
 if (values.docker === undefined) await everyCrash();
-else await onDocker(Number(values.docker));
+else await onDocker(values.docker);
 
 async function everyCrash(): Promise<void> {
   const certificate = await certify({
     signal: stop.signal,
-    scenarios: scenarios().filter(({ name }) => values.only === undefined || name === values.only),
-    patienceMs: Number(values.patience) * 1_000,
-    labs: Number(values.labs),
-    every: Number(values.every),
+    scenarios: known.filter(({ name }) => values.only === undefined || name === values.only),
+    patienceMs: values.patience * 1_000,
+    labs: values.labs,
+    every: values.every,
     tell,
   });
   const page = certificatePage(certificate);
   console.log(page);
-  if (!values.dry && !stop.signal.aborted) await writeFile(join(root, 'docs', 'crash-certificate.md'), page);
+  // Half a certificate would take the place of a whole one.
+  const whole = values.only === undefined && !stop.signal.aborted;
+  if (whole && values.dry === undefined) await writeFile(join(root, 'docs', 'crash-certificate.md'), page);
   const wrong = certificate.outcomes.filter(({ problems }) => problems.length > 0);
   for (const outcome of wrong) console.error(`${describe(outcome)}: ${outcome.problems.join('; ')}`);
   if (wrong.length + certificate.leaked.length > 0) process.exitCode = 1;
@@ -45,7 +60,7 @@ async function everyCrash(): Promise<void> {
 
 async function onDocker(rounds: number): Promise<void> {
   const setEnv = (name: string, value: string) => void (process.env[name] = value);
-  const done = await faultyRounds({ rounds, seed: Number(values.seed), signal: stop.signal, setEnv, tell });
+  const done = await faultyRounds({ rounds, seed: values.seed, signal: stop.signal, setEnv, tell });
   console.log(roundsLine(done));
   if (done.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
 }

@@ -81,6 +81,8 @@ const FAULTS: readonly Fault[] = [
   { name: 'state disk full', weight: 1, prepare: (arena) => filling(arena, 'state') },
 ];
 
+export const FAULT_NAMES: readonly string[] = FAULTS.map(({ name }) => name);
+
 export function chooseFault({ random, disks, only, long }: Arena): Fault {
   const possible = FAULTS.filter(({ name }) => {
     if (only !== null && !only.includes(name)) return false;
