@@ -12,7 +12,7 @@ import type { Started, TestHomelab } from '#test/support/homelab.ts';
 import { startHomelab } from '#test/support/homelab.ts';
 import { eventually } from '#test/support/wait.ts';
 
-/** The quiesce lasts for many checks. */
+/** The service is down for several checks: the time passes after it was stopped, not before. */
 const CONFIG = `version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
 hosts: { there: {} }
@@ -30,8 +30,7 @@ services:
     backup:
       paths: [DIR/data]
       destinations: [usb]
-      quiesce: { stop: [[sh, DIR/service.sh, stop]], start: [[sh, DIR/service.sh, start]] }
-      commands: { before: [[sleep, "5"]], timeout: 30s }
+      quiesce: { stop: [[sh, DIR/service.sh, stop], [sleep, "5"]], start: [[sh, DIR/service.sh, start]] }
     validate: [{ type: command, command: [grep, -q, up, DIR/service.state] }]
   - name: wiki
     type: generic

@@ -208,16 +208,29 @@ test.each(['--config=/etc/passwd', '-v:', ':local:/etc', 'disk', 'disk,copy_link
   },
 );
 
-/** `rclone config` asks for the password; each question is answered when it is asked, as a person would. */
+/** What `rclone config` asks, each at the beginning of a line, and what is answered. */
+const DIALOGUE = [
+  ['\ne/n/d/r/c/s/q> ', 's'],
+  ['\na/q> ', 'a'],
+  ['\npassword:', 'PASSWORD'],
+  ['\npassword:', 'PASSWORD'],
+  ['\nc/u/q> ', 'q'],
+  ['\ne/n/d/r/c/s/q> ', 'q'],
+] as const;
+
+/** Each question is answered when it was asked whole, however it comes in pieces. */
 async function encrypt(configFile: string, password: string): Promise<void> {
   const child = spawn('rclone', ['config', '--config', configFile], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const replies = ['s', 'a', password, password, 'q', 'q'];
-  const reply = (text: Buffer) => {
-    if (/(> |:)\s*$/.test(text.toString())) child.stdin.write(`${replies.shift() ?? ''}\n`);
-  };
-  child.stdout.on('data', reply);
-  child.stderr.on('data', reply);
-  await once(child, 'exit');
+  const ended = once(child, 'exit');
+  let heard = '';
+  child.stdout.on('data', (text: Buffer) => (heard += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (heard += text.toString()));
+  for (const [question, answer] of DIALOGUE) {
+    await eventually(`rclone asks ${question.trim()}`, () => heard.includes(question));
+    heard = heard.slice(heard.indexOf(question) + question.length);
+    child.stdin.write(`${answer.replace('PASSWORD', password)}\n`);
+  }
+  await ended;
   expect(await readFile(configFile, 'utf8')).toContain('RCLONE_ENCRYPT');
 }
 
