@@ -1,6 +1,8 @@
 /** Messages in a Discord channel, through a webhook. */
+
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { jsonIn } from '#kernel/json.ts';
 import { cutText } from '#sdk/cut.ts';
 import { type Message, notification } from '#sdk/kinds/notification.ts';
 import { type Answer, outcomeOf, post } from '#sdk/post.ts';
@@ -103,11 +105,7 @@ function judge(answer: Answer) {
 }
 
 function saidIn(text: string): z.output<typeof Said> {
-  try {
-    return Said.safeParse(JSON.parse(text)).data ?? {};
-  } catch {
-    return {};
-  }
+  return Said.safeParse(jsonIn(text)).data ?? {};
 }
 
 /** Discord nests them along the path of what is wrong: `embeds.0.description._errors`. */

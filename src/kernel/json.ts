@@ -1,8 +1,18 @@
-/** JSON as a type, and its one canonical spelling for hashing. */
+/** JSON as a type, read from text that may be none, and its one canonical spelling for hashing. */
 import { createHash } from 'node:crypto';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
+
+/** @returns undefined for a text that is not JSON. */
+export function jsonIn(text: string): Json | undefined {
+  try {
+    const value: Json = JSON.parse(text);
+    return value;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The same value always gives the same text: keys sorted at every depth. */
 export function canonicalJson(value: Json): string {

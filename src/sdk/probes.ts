@@ -1,7 +1,6 @@
 /** Probes: questions whose answer tells whether a service works. The same for gates, drills and monitoring. */
 import { z } from 'zod';
 import { errorText } from '#kernel/errors.ts';
-import { milliseconds } from '#sdk/duration.ts';
 import { askCommand, CommandProbe } from '#sdk/probes/command.ts';
 import { askContainer, ContainerProbe } from '#sdk/probes/container.ts';
 import { askDns, DnsProbe } from '#sdk/probes/dns.ts';
@@ -66,11 +65,16 @@ export async function runProbe(tools: Tools, probe: Probe): Promise<ProbeResult>
 
 /** What all results come to. @param thing what one of them is called */
 export function verdictOf(probes: ProbeResult[], thing: string): Verdict {
-  const bad = probes.filter(({ ok }) => !ok);
+  const bad = badIn(probes);
   if (probes.length === 0) return { healthy: true, summary: NOTHING, probes };
   const good = probes.length === 1 ? `1 ${thing} is good` : `all ${probes.length} ${thing}s are good`;
-  const summary = bad.length === 0 ? good : bad.map(({ probe, detail }) => `${probe}: ${detail}`).join('; ');
+  const summary = bad.length === 0 ? good : bad.join('; ');
   return { healthy: bad.length === 0, summary, probes };
+}
+
+/** Each that is not good, in words. */
+export function badIn(results: readonly Pick<ProbeResult, 'probe' | 'ok' | 'detail'>[]): string[] {
+  return results.flatMap(({ probe, ok, detail }) => (ok ? [] : [`${probe}: ${detail}`]));
 }
 
 const NOTHING = 'no probes are configured, so nothing was checked';
@@ -102,7 +106,7 @@ async function ask(tools: Tools, probe: Probe): Promise<Seen> {
     case 'log':
       return askLog(tools, probe);
     case 'command':
-      return askCommand(tools, { ...probe, timeoutMs: milliseconds(probe.timeout) });
+      return askCommand(tools, probe);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
 import { AutopilotError } from '#kernel/errors.ts';
 import { withoutBrackets } from '#sdk/address.ts';
 import { milliseconds } from '#sdk/duration.ts';
-import { algorithmsOf, parseHostKey } from '#sdk/ssh/host-key.ts';
+import { algorithmsOf, pinnedKey } from '#sdk/ssh/host-key.ts';
 import { connectError, lost, operationError } from './errors.ts';
 import type { SftpTools } from './index.ts';
 
@@ -79,9 +79,7 @@ async function open(tools: SftpTools, { client, config, gone }: Opening): Promis
 /** The password or key is used after the server has proved that it has the pinned key, and only then. */
 async function connectConfig(tools: SftpTools): Promise<Opening['config']> {
   const { host, port, username, host_key: pinnedText, timeout, ...secrets } = tools.config;
-  const pinned = parseHostKey(pinnedText);
-  if (pinned === undefined)
-    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: host_key is not a public key`);
+  const pinned = pinnedKey(tools, pinnedText);
   const ms = milliseconds(timeout);
   let shown: Buffer | undefined;
   const { private_key: key, passphrase, password } = secrets;

@@ -1,6 +1,6 @@
 /** What went wrong with an SSH server, told by what it means for a copy. */
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
-import { fingerprint, parseHostKey } from '#sdk/ssh/host-key.ts';
+import { fingerprint, pinnedKey } from '#sdk/ssh/host-key.ts';
 import type { SftpTools } from './index.ts';
 
 /** Status codes of the protocol (draft-ietf-secsh-filexfer-02, section 7). */
@@ -11,8 +11,8 @@ export function connectError(tools: SftpTools, error: unknown, shown: Buffer | u
   const { host, port, username } = tools.config;
   const server = `${host}:${port}`;
   if (shown !== undefined) {
-    const pinned = parseHostKey(tools.config.host_key);
-    const keys = `it showed ${fingerprint(shown)}, pinned is ${pinned === undefined ? 'none' : fingerprint(pinned.blob)}`;
+    const pinned = pinnedKey(tools, tools.config.host_key);
+    const keys = `it showed ${fingerprint(shown)}, pinned is ${fingerprint(pinned.blob)}`;
     return new AutopilotError('HA_DESTINATION_UNUSABLE', `${tools.name}: ${server} is not the pinned server: ${keys}`, {
       next: 'nothing was sent there; only if you know why the key changed, correct host_key',
     });

@@ -5,7 +5,7 @@ import { destination } from '#sdk/kinds/destination.ts';
 import { Rate } from '#sdk/rate.ts';
 import { remoteActions } from '#sdk/remote/actions.ts';
 import { secret } from '#sdk/secret.ts';
-import { parseHostKey } from '#sdk/ssh/host-key.ts';
+import { HostKeyText } from '#sdk/ssh/host-key.ts';
 import type { Tools } from '#sdk/tools.ts';
 import { connected } from './connection.ts';
 import { createSftpFiles } from './files.ts';
@@ -24,10 +24,9 @@ const Config = z
       .min(1)
       .refine((path) => !path.includes('\0'), 'cannot hold a NUL character')
       .describe('Directory there that holds the sets; one without "/" in front counts from the user’s home'),
-    host_key: z
-      .string()
-      .refine((text) => parseHostKey(text) !== undefined, 'is a public key: ssh-ed25519 AAAA…')
-      .describe('Public key of the server, as ssh-keyscan prints it; nothing is sent to a server with another one'),
+    host_key: HostKeyText.describe(
+      'Public key of the server, as ssh-keyscan prints it; nothing is sent to a server with another one',
+    ),
     private_key: secret().optional().describe('Key to log in with, in OpenSSH or PEM form'),
     passphrase: secret().optional().describe('Of the private key, if it has one'),
     password: secret().optional().describe('To log in with instead of a key'),

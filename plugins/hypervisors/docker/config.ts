@@ -1,7 +1,7 @@
 /** The keys of a Docker engine: its socket, or its address over TLS or SSH. */
 import { z } from 'zod';
 import { secret } from '#sdk/secret.ts';
-import { parseHostKey } from '#sdk/ssh/host-key.ts';
+import { HostKeyText } from '#sdk/ssh/host-key.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 const Host = z.string().regex(/^[A-Za-z0-9[:][A-Za-z0-9.:_%\]-]*$/, 'is a name or an address');
@@ -19,10 +19,9 @@ const Ssh = z.object({
   host: Host.describe('Name or address of the machine'),
   port: Port.default(22).describe('Its SSH port'),
   username: z.string().min(1).describe('Who logs in there, and may use Docker'),
-  host_key: z
-    .string()
-    .refine((text) => parseHostKey(text) !== undefined, 'is a public key: ssh-ed25519 AAAA…')
-    .describe('Public key of the machine, as ssh-keyscan prints it; nothing is sent to one with another key'),
+  host_key: HostKeyText.describe(
+    'Public key of the machine, as ssh-keyscan prints it; nothing is sent to one with another key',
+  ),
   private_key: secret().describe('Key to log in with, in OpenSSH or PEM form'),
   passphrase: secret().optional().describe('Of the private key, if it has one'),
 });

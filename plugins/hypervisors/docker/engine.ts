@@ -5,7 +5,7 @@ import type DockerModem from 'docker-modem';
 import type { ConnectConfig } from 'ssh2';
 import type { z } from 'zod';
 import { AutopilotError, type ErrorCode, errorText, systemCode } from '#kernel/errors.ts';
-import { algorithmsOf, fingerprint, parseHostKey } from '#sdk/ssh/host-key.ts';
+import { algorithmsOf, fingerprint, pinnedKey } from '#sdk/ssh/host-key.ts';
 import { type DockerTools, placeOf } from './config.ts';
 
 export interface Engine {
@@ -153,9 +153,7 @@ async function addressOf(tools: DockerTools): Promise<DockerModem.ConstructorOpt
 async function sshOf(tools: DockerTools, seen: Seen): Promise<ConnectConfig | null> {
   const { ssh } = tools.config;
   if (ssh === undefined) return null;
-  const pinned = parseHostKey(ssh.host_key);
-  if (pinned === undefined)
-    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: host_key is not a public key`);
+  const pinned = pinnedKey(tools, ssh.host_key);
   const { host, port, username } = ssh;
   return {
     host,

@@ -1,7 +1,7 @@
 /** The keys of a libvirt: of this machine, or of another one through SSH. */
 import { z } from 'zod';
 import { secret } from '#sdk/secret.ts';
-import { parseHostKey } from '#sdk/ssh/host-key.ts';
+import { HostKeyText } from '#sdk/ssh/host-key.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 // Parts of an address that a program is started with: no more than names need.
@@ -15,10 +15,9 @@ const Ssh = z.object({
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/, 'is the name of a user')
     .describe('Who logs in there, and may use libvirt'),
-  host_key: z
-    .string()
-    .refine((text) => parseHostKey(text) !== undefined, 'is a public key: ssh-ed25519 AAAA…')
-    .describe('Public key of the machine, as ssh-keyscan prints it; nothing is sent to one with another key'),
+  host_key: HostKeyText.describe(
+    'Public key of the machine, as ssh-keyscan prints it; nothing is sent to one with another key',
+  ),
   private_key: secret().describe('Key to log in with, in OpenSSH form and without a passphrase'),
 });
 

@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError, type ErrorCode } from '#kernel/errors.ts';
+import { pinnedKey } from '#sdk/ssh/host-key.ts';
 import type { ExecResult } from '#sdk/tools.ts';
 import { type LibvirtTools, placeOf } from './config.ts';
 
@@ -53,9 +54,9 @@ async function addressOf(tools: LibvirtTools): Promise<{ uri: string; complaints
   const at = (name: string) => join(folder, name);
   const key = await tools.secret(ssh.private_key);
   await writeFile(at('key'), key.endsWith('\n') ? key : `${key}\n`, { mode: 0o600 });
-  const [, type = '', base64 = ''] = /(\S+)\s+(AAAA\S+)/.exec(ssh.host_key) ?? [];
+  const { type, blob } = pinnedKey(tools, ssh.host_key);
   const place = ssh.port === 22 ? ssh.host : `[${ssh.host}]:${ssh.port}`;
-  await writeFile(at('known_hosts'), `${place} ${type} ${base64}\n`, { mode: 0o600 });
+  await writeFile(at('known_hosts'), `${place} ${type} ${blob.toString('base64')}\n`, { mode: 0o600 });
   const options = [
     ...['BatchMode=yes', 'StrictHostKeyChecking=yes', `UserKnownHostsFile=${at('known_hosts')}`],
     ...['GlobalKnownHostsFile=/dev/null', 'IdentitiesOnly=yes', `IdentityFile=${at('key')}`, 'ConnectTimeout=20'],

@@ -1,7 +1,9 @@
 /** One request to the API of Proxmox VE, and what its answer means. */
+
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { jsonIn } from '#kernel/json.ts';
 import { pause } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { askPinned, type Trust } from '#sdk/pinned-https.ts';
@@ -135,10 +137,6 @@ function checked<S extends z.ZodType>({ tools }: Pve, schema: S, { question, dat
 }
 
 function parsed(text: string): object | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null ? json : undefined;
-  } catch {
-    return undefined;
-  }
+  const json = jsonIn(text);
+  return typeof json === 'object' && json !== null ? json : undefined;
 }

@@ -1,7 +1,7 @@
 /** Caddy's admin API: what runs now, with the tag that tells whether somebody has changed it since, and how it is replaced. */
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
-import type { Json } from '#kernel/json.ts';
+import { type Json, jsonIn } from '#kernel/json.ts';
 import { askLocal, httpPlace, isNobodyThere, type LocalAnswer, type LocalRequest } from '#sdk/local-http.ts';
 import type { CaddyTools } from './config.ts';
 
@@ -19,7 +19,7 @@ const Refusal = z.object({ error: z.string() });
 export async function runningConfig(tools: CaddyTools): Promise<Running> {
   const answer = await ask(tools, { path: '/config/' });
   const tag = answer.headers.get('etag');
-  const config = answer.status === 200 ? parsed(answer.body) : undefined;
+  const config = answer.status === 200 ? jsonIn(answer.body) : undefined;
   if (config !== undefined && tag !== undefined) return { config, text: answer.body, tag };
   const why = answer.status === 200 ? 'an answer without an Etag' : `status ${answer.status}`;
   throw new AutopilotError(
@@ -62,13 +62,13 @@ export async function replaceConfig(tools: CaddyTools, text: string, tag: string
 export async function adaptByCaddy(tools: CaddyTools, text: string): Promise<Json> {
   const headers = { 'content-type': 'text/caddyfile' };
   const answer = await ask(tools, { path: '/adapt', method: 'POST', headers, body: text });
-  const adapted = z.object({ result: z.json() }).safeParse(answer.status === 200 ? parsed(answer.body) : undefined);
+  const adapted = z.object({ result: z.json() }).safeParse(answer.status === 200 ? jsonIn(answer.body) : undefined);
   if (adapted.success) return adapted.data.result;
   throw refusal(tools, answer);
 }
 
 function refusal(tools: CaddyTools, { status, body }: LocalAnswer): AutopilotError {
-  const told = Refusal.safeParse(parsed(body));
+  const told = Refusal.safeParse(jsonIn(body));
   const why = told.success ? told.data.error : `status ${status}`;
   return new AutopilotError('HA_CHECK_FAILED', `${tools.name}: Caddy refuses it: ${inFile(tools, why)}`, {
     next: `correct ${tools.config.config_file}; what ran before still runs`,
@@ -79,14 +79,6 @@ function refusal(tools: CaddyTools, { status, body }: LocalAnswer): AutopilotErr
 export function inFile({ config: { config_file: file } }: CaddyTools, why: string): string {
   const plain = why.replace(/^adapting config using caddyfile(?: adapter)?: /, '');
   return plain.replace(/^Caddyfile:(?=\d)/, `${file}:`);
-}
-
-function parsed(text: string): Json | undefined {
-  try {
-    return z.json().parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 async function ask(tools: CaddyTools, asked: Omit<LocalRequest, 'at' | 'who'>): Promise<LocalAnswer> {

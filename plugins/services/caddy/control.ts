@@ -4,7 +4,7 @@ import { AutopilotError } from '#kernel/errors.ts';
 import { readIfThere } from '#kernel/if-there.ts';
 import { until } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
-import { type ProbeResult, type ProbeTiming, runProbe, type Verdict, watchProbes } from '#sdk/probes.ts';
+import { lookThrough, type ProbeResult, type ProbeTiming, type Verdict, watchProbes } from '#sdk/probes.ts';
 import type { ExecOptions } from '#sdk/tools.ts';
 import { replaceConfig, runningConfig, runningIfUp } from './admin.ts';
 import type { CaddyTools } from './config.ts';
@@ -48,8 +48,8 @@ export async function watchCaddy(tools: CaddyTools, timing: ProbeTiming): Promis
 }
 
 export async function lookAtAll(tools: CaddyTools): Promise<ProbeResult[]> {
-  const probes = tools.config.validate.map(async (probe) => runProbe(tools, probe));
-  return await Promise.all([lookAtAdmin(tools), ...probes]);
+  const [admin, { results }] = await Promise.all([lookAtAdmin(tools), lookThrough(tools, tools.config.validate)]);
+  return [admin, ...results];
 }
 
 async function lookAtAdmin(tools: CaddyTools): Promise<ProbeResult> {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { AutopilotError } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { type Source, service } from '#sdk/kinds/service.ts';
+import { badIn } from '#sdk/probes.ts';
 import { runningIfUp } from './admin.ts';
 import { Backup, type CaddyTools, Config, Update } from './config.ts';
 import { lookAtAll, runAgain, startCaddy, stopCaddy, watchCaddy } from './control.ts';
@@ -19,7 +20,7 @@ export const plugin = service.define({
   actions: {
     async inspect(tools) {
       const [results, version] = await Promise.all([lookAtAll(tools), currentVersion(tools)]);
-      const bad = results.filter(({ ok }) => !ok).map(({ probe, detail }) => `${probe}: ${detail}`);
+      const bad = badIn(results);
       const drift = await driftNow(tools, await runningIfUp(tools).catch(() => undefined));
       const told = [...bad, ...(drift === undefined ? [] : [drift])];
       return {

@@ -1,7 +1,7 @@
 /** What can be told of a project, and what of it belongs into a backup. */
 import type { OutputOf } from '#sdk/contract.ts';
 import type { service } from '#sdk/kinds/service.ts';
-import { type ProbeTiming, runProbe, type Verdict } from '#sdk/probes.ts';
+import { badIn, lookThrough, type ProbeTiming, type Verdict } from '#sdk/probes.ts';
 import type { ComposeTools } from './config.ts';
 import { sourcesOf } from './databases.ts';
 import { findProject, requireProject, serviceNames } from './project.ts';
@@ -13,9 +13,9 @@ type Output<K extends keyof Actions> = Promise<OutputOf<Actions[K]>>;
 
 export async function inspect(tools: ComposeTools): Output<'inspect'> {
   const containers = (await findProject(tools))?.containers ?? [];
-  const probes = await Promise.all(tools.config.validate.map(async (probe) => runProbe(tools, probe)));
-  const results = [...judge(containers), ...probes];
-  const bad = results.filter(({ ok }) => !ok).map(({ probe, detail }) => `${probe}: ${detail}`);
+  const probes = await lookThrough(tools, tools.config.validate);
+  const results = [...judge(containers), ...probes.results];
+  const bad = badIn(results);
   const images = [...new Set(containers.map(({ image }) => image))].toSorted();
   return {
     state: bad.length === 0 ? 'up' : 'down',

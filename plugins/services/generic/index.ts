@@ -2,7 +2,7 @@
 
 import { milliseconds } from '#sdk/duration.ts';
 import { service } from '#sdk/kinds/service.ts';
-import { runProbe, runProbes } from '#sdk/probes.ts';
+import { badIn, lookThrough, runProbes } from '#sdk/probes.ts';
 import { asService, runAll, versionOf, workingAgain } from './commands.ts';
 import { Backup, Config, Update } from './config.ts';
 import { dump, load, sourcesOf } from './databases.ts';
@@ -17,11 +17,8 @@ export const plugin = service.define({
   update: Update,
   actions: {
     async inspect(tools) {
-      const [results, version] = await Promise.all([
-        Promise.all(probesOf(tools).map(async (probe) => runProbe(tools, probe))),
-        versionOf(tools),
-      ]);
-      const bad = results.filter(({ ok }) => !ok).map(({ probe, detail }) => `${probe}: ${detail}`);
+      const [{ results }, version] = await Promise.all([lookThrough(tools, probesOf(tools)), versionOf(tools)]);
+      const bad = badIn(results);
       const reboot = await rebootOf(tools);
       const unseen = results.length === 0 ? ['no probes are configured'] : bad;
       const details = [...unseen, ...version.problems, ...(reboot === undefined ? [] : [reboot])];

@@ -1,6 +1,8 @@
 /** The HTTP API of Nginx Proxy Manager: whether it is well, and what it manages. It is only ever read. */
+
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { jsonIn } from '#kernel/json.ts';
 import { askLocal, httpPlace, type LocalAnswer, type LocalRequest } from '#sdk/local-http.ts';
 import type { ManagerTools } from './config.ts';
 
@@ -42,7 +44,7 @@ export interface Managed {
 /** @returns its version. @throws AutopilotError when it does not answer, or when something else does. */
 export async function healthOf(tools: ManagerTools): Promise<string> {
   const answer = await ask(tools, { path: '/api/' });
-  const health = Health.safeParse(answer.status === 200 ? parsed(answer.body) : undefined);
+  const health = Health.safeParse(answer.status === 200 ? jsonIn(answer.body) : undefined);
   if (!health.success) {
     const message = `${tools.name}: ${tools.config.url} is not Nginx Proxy Manager (status ${answer.status})`;
     throw new AutopilotError('HA_CHECK_FAILED', message, { next: 'correct `url` of the service, or see its log' });
@@ -69,7 +71,7 @@ export async function managedBy(tools: ManagerTools): Promise<Managed | undefine
 
 async function listAt(tools: ManagerTools, path: string, token: string): Promise<z.output<typeof Host>[]> {
   const answer = await ask(tools, { path, headers: { authorization: `Bearer ${token}` } });
-  const list = z.array(Host).safeParse(answer.status === 200 ? parsed(answer.body) : undefined);
+  const list = z.array(Host).safeParse(answer.status === 200 ? jsonIn(answer.body) : undefined);
   if (list.success) return list.data;
   const refused = answer.status === 401 || answer.status === 403;
   const message = `${tools.name}: ${path} answered with status ${answer.status}${told(answer)}`;
@@ -90,7 +92,7 @@ async function login(tools: ManagerTools): Promise<string | undefined> {
   const body = JSON.stringify({ identity: email, secret: await tools.secret(password) });
   const headers = { 'content-type': 'application/json' };
   const answer = await ask(tools, { path: '/api/tokens', method: 'POST', headers, body });
-  const token = Token.safeParse(answer.status === 200 ? parsed(answer.body) : undefined);
+  const token = Token.safeParse(answer.status === 200 ? jsonIn(answer.body) : undefined);
   if (token.success && 'token' in token.data) return token.data.token;
   if (token.success) {
     throw new AutopilotError('HA_REMOTE_REFUSED', `${tools.name}: the account ${email} has a second factor`, {
@@ -121,14 +123,6 @@ async function ask(tools: ManagerTools, asked: Omit<LocalRequest, 'at' | 'who'>)
 }
 
 function told({ body }: LocalAnswer): string {
-  const refusal = Refusal.safeParse(parsed(body));
+  const refusal = Refusal.safeParse(jsonIn(body));
   return refusal.success ? `: ${refusal.data.error.message.slice(0, 200)}` : '';
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,21 +1,10 @@
 /** Nginx Proxy Manager: a Compose project whose image and data belong together, counted before and after each change. */
 
 import { errorText } from '#kernel/errors.ts';
-import { checkUpdate } from '#plugins/services/docker-compose/check-update.ts';
-import { dump, load } from '#plugins/services/docker-compose/databases.ts';
-import { fetch, hold, letGo } from '#plugins/services/docker-compose/images.ts';
+import { actions } from '#plugins/services/docker-compose/actions.ts';
 import { sources as composeSources } from '#plugins/services/docker-compose/look.ts';
-import { requireProject } from '#plugins/services/docker-compose/project.ts';
 import { release as composeRelease } from '#plugins/services/docker-compose/release.ts';
-import { quiesce, resume } from '#plugins/services/docker-compose/rest.ts';
-import { endTrial, trial } from '#plugins/services/docker-compose/trial.ts';
-import {
-  revert as composeRevert,
-  update as composeUpdate,
-  ready,
-  standby,
-} from '#plugins/services/docker-compose/update.ts';
-import { imagesOf } from '#plugins/services/docker-compose/versions.ts';
+import { revert as composeRevert, update as composeUpdate } from '#plugins/services/docker-compose/update.ts';
 import { service } from '#sdk/kinds/service.ts';
 import { Backup, Config, Update } from './config.ts';
 import { check, lookAt, requirePlaces } from './look.ts';
@@ -29,6 +18,7 @@ export const plugin = service.define({
   update: Update,
   wholeRollback: true,
   actions: {
+    ...actions,
     inspect: lookAt,
 
     async sources(tools, input) {
@@ -61,19 +51,6 @@ export const plugin = service.define({
       return { ...done, summary: `${done.summary}: ${await requireSame(tools, input.release)}` };
     },
 
-    dump,
-    load,
-    quiesce,
-    resume,
-    checkUpdate,
-    fetch,
-    hold,
-    letGo,
-    ready,
-    standby,
-    trial,
-    endTrial,
-    versions: async (tools) => ({ images: await imagesOf(tools, await requireProject(tools)) }),
     validate: check,
   },
 });

@@ -2,7 +2,7 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import { apt, finishInterrupted } from '#sdk/apt/commands.ts';
 import { keptFile } from '#sdk/apt/keep.ts';
-import { type AptPlace, type AptTools, Versions } from '#sdk/apt/names.ts';
+import { type AptPlace, type AptTools, Versions, versionWord, versionWords } from '#sdk/apt/names.ts';
 import { heldPackages, installedVersions } from '#sdk/apt/packages.ts';
 import type { UpdateTarget } from '#sdk/kinds/service.ts';
 
@@ -25,7 +25,7 @@ export async function fetchPackages(
   place: AptPlace,
   targets: readonly UpdateTarget[],
 ): Promise<{ summary: string }> {
-  const words = wordsOf(targetVersions(targets));
+  const words = versionWords(targetVersions(targets));
   await apt(tools, place, [...INSTALL, '--download-only', '--only-upgrade', '--', ...words]);
   return { summary: `${words.join(', ')} fetched` };
 }
@@ -39,7 +39,7 @@ export async function installTargets(
   const wanted = targetVersions(targets);
   if (await isInstalled(tools, place, wanted)) return wanted;
   await finishInterrupted(tools, place);
-  await apt(tools, place, [...INSTALL, '--only-upgrade', '--allow-downgrades', '--', ...wordsOf(wanted)]);
+  await apt(tools, place, [...INSTALL, '--only-upgrade', '--allow-downgrades', '--', ...versionWords(wanted)]);
   await requireVersions(tools, place, wanted);
   return wanted;
 }
@@ -50,7 +50,7 @@ export async function bringBack(tools: AptTools, place: AptPlace, versions: Vers
   await finishInterrupted(tools, place);
   const words: string[] = [];
   for (const [name, version] of Object.entries(versions)) {
-    words.push((await keptFile(tools, name, version)) ?? `${name}=${version}`);
+    words.push((await keptFile(tools, name, version)) ?? versionWord(name, version));
   }
   const held = await heldPackages(tools, place);
   if (held.length > 0) throw cannotGoBack(tools, held);
@@ -65,10 +65,6 @@ function targetVersions(targets: readonly UpdateTarget[]): Versions {
   );
 }
 
-function wordsOf(versions: Versions): string[] {
-  return Object.entries(versions).map(([name, version]) => `${name}=${version}`);
-}
-
 async function isInstalled(tools: AptTools, place: AptPlace, wanted: Versions): Promise<boolean> {
   const now = await installedVersions(tools, { ...place, packages: Object.keys(wanted) });
   return Object.entries(wanted).every(([name, version]) => now[name] === version);
@@ -78,7 +74,7 @@ async function requireVersions(tools: AptTools, place: AptPlace, wanted: Version
   if (await isInstalled(tools, place, wanted)) return;
   throw new AutopilotError(
     'HA_CHECK_FAILED',
-    `${tools.name}: apt said it was done, but ${wordsOf(wanted).join(', ')} is not installed`,
+    `${tools.name}: apt said it was done, but ${versionWords(wanted).join(', ')} is not installed`,
     {
       next: `see  dpkg -l ${Object.keys(wanted).join(' ')}`,
     },

@@ -22,6 +22,11 @@ export const SystemRoot = z
   .default('/')
   .describe('The system whose packages are meant: another one than the running one by the path of its tree');
 
+/** As apt itself writes it: `caddy=2.6.2-5`. */
+export function versionWord(name: string, version: string): string {
+  return `${name}=${version}`;
+}
+
 export interface AptPlace {
   packages: readonly string[];
   root: string;
@@ -33,3 +38,7 @@ export type AptTools = Pick<Tools, 'exec' | 'name' | 'stateDir' | 'log' | 'scrat
 /** What a release keeps of packages: version by name. Checked like anything that comes out of a backup set. */
 export const Versions = z.record(PackageName, PackageVersion);
 export type Versions = z.output<typeof Versions>;
+
+export function versionWords(versions: Versions): string[] {
+  return Object.entries(versions).map(([name, version]) => versionWord(name, version));
+}

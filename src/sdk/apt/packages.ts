@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { apt, dpkgQuery } from '#sdk/apt/commands.ts';
-import type { AptPlace, AptTools, Versions } from '#sdk/apt/names.ts';
+import { type AptPlace, type AptTools, type Versions, versionWords } from '#sdk/apt/names.ts';
 
 /** Versions of those of the packages that are installed whole. */
 export async function installedVersions(tools: AptTools, place: AptPlace): Promise<Versions> {
@@ -79,8 +79,15 @@ export interface SideEffect {
 
 /** What installing these versions would do besides; nothing is changed. */
 export async function sideEffects(tools: AptTools, place: AptPlace, wanted: Versions): Promise<SideEffect[]> {
-  const words = Object.entries(wanted).map(([name, version]) => `${name}=${version}`);
-  const printed = await apt(tools, place, ['apt-get', '-s', '-y', 'install', '--only-upgrade', '--', ...words]);
+  const printed = await apt(tools, place, [
+    'apt-get',
+    '-s',
+    '-y',
+    'install',
+    '--only-upgrade',
+    '--',
+    ...versionWords(wanted),
+  ]);
   return printed.split('\n').flatMap((line) => {
     const [, verb = '', name = '', from, to] = /^(Inst|Remv) (\S+)(?: \[([^\]]*)\])?(?: \((\S+))?/.exec(line) ?? [];
     const plain = name.split(':')[0] ?? '';

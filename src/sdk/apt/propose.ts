@@ -1,6 +1,6 @@
 /** Whether packages have a newer version to go to, and whether they could be brought back from there. */
 import { AutopilotError } from '#kernel/errors.ts';
-import { type AptPlace, type AptTools, PackageVersion, type Versions } from '#sdk/apt/names.ts';
+import { type AptPlace, type AptTools, PackageVersion, type Versions, versionWord } from '#sdk/apt/names.ts';
 import {
   candidates,
   heldPackages,
@@ -47,9 +47,12 @@ export function versionText(versions: Versions): string {
   return [...new Set(Object.values(versions))].join('_');
 }
 
-/** A version as apt itself writes it: `caddy=2.6.2-5`. */
 function targetsOf(versions: Versions): UpdateTarget[] {
-  return Object.entries(versions).map(([name, version]) => ({ name, reference: `${name}=${version}`, digest: null }));
+  return Object.entries(versions).map(([name, version]) => ({
+    name,
+    reference: versionWord(name, version),
+    digest: null,
+  }));
 }
 
 function nothing(from: string, summary: string): Proposal {

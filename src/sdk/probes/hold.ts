@@ -1,5 +1,7 @@
 /** Whether a condition holds for what a server answered. */
+
 import { formatDuration } from '#kernel/duration.ts';
+import { jsonIn } from '#kernel/json.ts';
 import type { Comparison, Condition, Subject, Wanted } from '#sdk/probes/condition.ts';
 
 /** What conditions can be asked of. */
@@ -53,12 +55,7 @@ function bodyValue(path: Subject['path'], of: Subject['of'], heard: Heard): Valu
 }
 
 function memberOf(body: string, path: Subject['path']): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
+  let value: unknown = jsonIn(body);
   for (const step of path) {
     if (value === null || typeof value !== 'object' || !Object.hasOwn(value, step)) return undefined;
     value = Reflect.get(value, step);
@@ -120,16 +117,7 @@ function absent(placeholder: Subject['placeholder'], path: Subject['path'], hear
   if (placeholder === 'CERTIFICATE_EXPIRATION') return 'not known: there is no certificate';
   if (placeholder !== 'BODY' || path.length === 0) return 'not known';
   if (heard.cut) return 'not known: the answer is too long to be read as JSON';
-  return isJson(heard.body) ? 'not there' : 'not there: the answer is no JSON';
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return jsonIn(heard.body) === undefined ? 'not there: the answer is no JSON' : 'not there';
 }
 
 /** Whole minutes: nobody needs a certificate's end more exactly. */

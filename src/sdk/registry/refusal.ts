@@ -1,4 +1,5 @@
 /** What an answer of a registry means that does not hold what was asked for. */
+import { jsonIn } from '#kernel/json.ts';
 import { RegistryFailure } from '#sdk/registry/answer.ts';
 import type { Credentials } from '#sdk/registry/credentials.ts';
 import type { Heard } from '#sdk/registry/http.ts';
@@ -30,11 +31,7 @@ export function tooMany(registry: string, waitMs: number): RegistryFailure {
 
 /** @returns undefined when it is not JSON. */
 export function readJson({ body }: Pick<Heard, 'body'>): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+  return jsonIn(body.toString('utf8'));
 }
 
 /** Docker Hub says the same of an image that does not exist. */

@@ -1,5 +1,7 @@
 /** The key by which a server is known. */
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { AutopilotError } from '#kernel/errors.ts';
 
 export interface HostKey {
   type: string;
@@ -18,6 +20,18 @@ export function parseHostKey(text: string): HostKey | undefined {
   return blob.subarray(4, 4 + type.length).toString() === type && blob.readUInt32BE(0) === type.length
     ? { type, blob }
     : undefined;
+}
+
+/** As users write it in a configuration. */
+export const HostKeyText = z
+  .string()
+  .refine((text) => parseHostKey(text) !== undefined, 'is a public key: ssh-ed25519 AAAA…');
+
+/** @throws AutopilotError HA_CONFIG_INVALID for what no configuration is accepted with. */
+export function pinnedKey({ name }: { name: string }, text: string): HostKey {
+  const pinned = parseHostKey(text);
+  if (pinned !== undefined) return pinned;
+  throw new AutopilotError('HA_CONFIG_INVALID', `${name}: host_key is not a public key`);
 }
 
 /** What is asked of the server, so that it shows the key that is pinned and not another one of its own. */
