@@ -61,6 +61,13 @@ export function subjectOf(id: string): { kind: SubjectKind; name: string } {
   return { kind: id.slice(0, at) as SubjectKind, name: id.slice(at + 1) };
 }
 
+/** In words: `web`, `host nas`, `nas: disk /srv`. What is down of a service, and from where, is not said. */
+export function subjectName(id: string): string {
+  const { kind, name } = subjectOf(id);
+  if (kind === 'host' || kind === 'hypervisor') return `${kind} ${name}`;
+  return kind === 'resource' ? name.replace('/', ': ') : name;
+}
+
 /** Under which its history is kept. */
 export function keyOf({ check, item }: Pick<Finding, 'check' | 'item'>): string {
   return item === null ? check : `${check} ${item}`;

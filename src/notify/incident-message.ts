@@ -2,7 +2,7 @@
 import { formatDuration } from '#kernel/duration.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
 import type { SubjectKind } from '#monitor/check.ts';
-import { subjectOf } from '#monitor/check.ts';
+import { subjectName, subjectOf } from '#monitor/check.ts';
 import type { Told } from '#monitor/world.ts';
 import { localTime } from '#notify/local-time.ts';
 import type { Origin } from '#notify/run-message.ts';
@@ -30,10 +30,10 @@ export function incidentMessage({ what, incident }: Told, { origin, host, hit, a
     id: derivedId('message', id, what, String(reminders)),
     event,
     severity: what === 'up' ? 'info' : SEVERITY[subjectOf(subject).kind],
-    title: `${nameOf(subject)} ${wordsOf(subject, what)}`,
+    title: `${subjectName(subject)} ${wordsOf(subject, what)}`,
     text: [
       ...lines,
-      ...(hit.length === 0 || what === 'up' ? [] : [`Down because of it: ${hit.map(nameOf).join(', ')}.`]),
+      ...(hit.length === 0 || what === 'up' ? [] : [`Down because of it: ${hit.map(subjectName).join(', ')}.`]),
       ...(run === null
         ? []
         : [`Our run ${shortId(run)} had it at that time: see  homelab-autopilot runs show ${shortId(run)}`]),
@@ -67,13 +67,6 @@ function eventOf(subject: string, what: Told['what']): string {
 export function serviceOf(subject: string): string {
   const { kind, name } = subjectOf(subject);
   return kind === 'service' || kind === 'external' ? name : subject;
-}
-
-/** `nas/disk /mnt/usb` → `nas: disk /mnt/usb`. */
-function nameOf(subject: string): string {
-  const { kind, name } = subjectOf(subject);
-  if (kind === 'host' || kind === 'hypervisor') return `${kind} ${name}`;
-  return kind === 'resource' ? name.replace('/', ': ') : name;
 }
 
 function wordsOf(subject: string, what: Told['what']): string {

@@ -7,7 +7,7 @@ import { hashJson } from '#kernel/json.ts';
 import { Plan } from '#sdk/plan.ts';
 import type { Database } from '#store/database.ts';
 import { AdmissionRow, IdRow, PlanRow, RunRow, StepRow } from '#store/rows.ts';
-import { heldByOrder, stoppedByOrder, writeOrder } from '#store/run-order.ts';
+import { heldByOrder, stoppedByOrder, WAITING, writeOrder } from '#store/run-order.ts';
 
 export interface JournalOptions {
   now(): Date;
@@ -168,8 +168,8 @@ function readPlan(text: string): { plan: Plan } | { reason: string } {
 function admitWaiting(db: Database, atOnce: ReadonlyMap<string, number>, now: string): string[] {
   const waiting = db
     .sql(
-      `SELECT id, workflow, service, changes FROM runs
-       WHERE status IN ('queued', 'running') AND status = 'queued' AND (not_before IS NULL OR not_before <= ?) ORDER BY seq`,
+      `SELECT id, workflow, service, changes FROM runs waiting
+       WHERE ${WAITING} AND (not_before IS NULL OR not_before <= ?) ORDER BY seq`,
     )
     .all(now)
     .map((row) => AdmissionRow.parse(row));

@@ -37,8 +37,8 @@ function unfinished(
     .map((row) => IdRow.parse(row).id);
 }
 
-/** Said twice, so that the small index of unfinished runs serves: this is asked very often. */
-const WAITING = `waiting.status IN ('queued', 'running') AND waiting.status = 'queued'`;
+/** Of `runs waiting`. Said twice, so that the small index of unfinished runs serves: this is asked very often. */
+export const WAITING = `waiting.status IN ('queued', 'running') AND waiting.status = 'queued'`;
 
 /** Of the waiting runs, those that must wait on. */
 export function heldByOrder(db: Database): Set<string> {

@@ -6,6 +6,8 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { RunDetail } from '#engine/run.ts';
+import type { FaultPoint } from '#kernel/fault.ts';
 import { type ComposeLab, canRunCompose, needsCompose, shopFile, startComposeLab } from '#test/support/compose-lab.ts';
 import { IMAGE } from '#test/support/docker.ts';
 import { type RegistryProxy, startRegistryProxy } from '#test/support/registry-proxy.ts';
@@ -41,6 +43,18 @@ afterEach(async () => {
   proxy.trouble = 'none';
   for (const order of await readdir(it.faults)) await rm(join(it.faults, order), { force: true });
 });
+
+/** An update that has come to a point for the n-th time, and waits there until it is let go on. */
+async function updateHeldAt(
+  point: FaultPoint,
+  passage: number,
+): Promise<{ goOn(): Promise<void>; ended: Promise<RunDetail> }> {
+  await writeFile(join(it.faults, `${point}~hold~${passage}`), '');
+  const ended = it.run('update');
+  const held = join(it.faults, `held~${point}`);
+  await eventually(`the update is held at ${point}`, () => existsSync(held), HELD_MS);
+  return { goOn: () => rm(held), ended };
+}
 
 const untouched = async (container: string) => {
   expect(await it.container()).toBe(container);
@@ -145,17 +159,14 @@ test('an engine that is not there is told as such, and one that dies in the midd
   await it.open();
   await it.release('1.1');
   // Of an update without faults: check, probes, fetch, nine steps of the restore point, way back, hold, and then it.
-  await writeFile(join(it.faults, 'step.before~hold~16'), '');
-  const updating = it.run('update');
-  const held = join(it.faults, 'held~step.before');
-  await eventually('the update is about to begin', () => existsSync(held), HELD_MS);
+  const { goOn, ended } = await updateHeldAt('step.before', 16);
 
   await it.engine.kill();
   const { stdout } = await it.lab.cli(['updates', 'list', 'shop', '--json']);
   const again = it.engine.restart();
-  await rm(held);
+  await goOn();
   await again;
-  const update = await updating;
+  const update = await ended;
 
   expect(stdout).toContain('no Docker engine answers at');
   // On a slow machine it is away for longer than a change is tried; then the old version is back.
@@ -167,14 +178,11 @@ test('an engine that is not there is told as such, and one that dies in the midd
 test('a container that somebody renames in the middle of an update is updated all the same', async () => {
   await it.open();
   await it.release('1.1');
-  await writeFile(join(it.faults, 'capture.middle~hold~1'), '');
-  const updating = it.run('update');
-  const held = join(it.faults, 'held~capture.middle');
-  await eventually('the data is being captured', () => existsSync(held), HELD_MS);
+  const { goOn, ended } = await updateHeldAt('capture.middle', 1);
 
   await it.engine.docker('rename', await it.container(), 'mine');
-  await rm(held);
-  const update = await updating;
+  await goOn();
+  const update = await ended;
 
   expect(update).toMatchObject({ status: 'succeeded' });
   expect(await it.inWeb('cat', '/version', '/data/note')).toBe('1.1\nprecious');
@@ -183,14 +191,11 @@ test('a container that somebody renames in the middle of an update is updated al
 test('a container that somebody removes while it is stopped for a backup is made again', async () => {
   await it.open();
   await it.release('1.1');
-  await writeFile(join(it.faults, 'capture.middle~hold~1'), '');
-  const updating = it.run('update');
-  const held = join(it.faults, 'held~capture.middle');
-  await eventually('the data is being captured', () => existsSync(held), HELD_MS);
+  const { goOn, ended } = await updateHeldAt('capture.middle', 1);
 
   await it.engine.docker('rm', '--force', await it.container());
-  await rm(held);
-  const update = await updating;
+  await goOn();
+  const update = await ended;
 
   expect(update).toMatchObject({ status: 'succeeded' });
   expect(await it.inWeb('cat', '/version', '/data/note')).toBe('1.1\nprecious');

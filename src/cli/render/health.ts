@@ -2,11 +2,12 @@
 import type { AskedCheck, CheckView, IncidentView, Uptimes } from '#cli/ports.ts';
 import { runsTable } from '#cli/render/runs.ts';
 import type { Style } from '#cli/render/style.ts';
-import { printable, table } from '#cli/render/text.ts';
+import { part, printable, table } from '#cli/render/text.ts';
 import { type Moment, when } from '#cli/render/times.ts';
 import { between, duration } from '#cli/render/units.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import type { RunView } from '#engine/run.ts';
+import { subjectName, subjectOf } from '#monitor/check.ts';
 
 interface Surroundings {
   moment: Moment;
@@ -81,10 +82,6 @@ function uptimeLines(uptime: Uptimes | null): string[] {
   return [`uptime   ${words.join('   ')}`];
 }
 
-function part(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
-}
-
 function checkRows(checks: readonly CheckView[], { moment, style }: Surroundings): string[] {
   if (checks.length === 0) return ['none: give it  validate:  or  monitor:  in the configuration'];
   return table(
@@ -102,19 +99,15 @@ function checkRows(checks: readonly CheckView[], { moment, style }: Surroundings
 export function incidentLine({ startedAt, endedAt, cause, root, run }: IncidentView, { moment }: Surroundings): string {
   const lasted = duration(between(startedAt, endedAt ?? moment.now.toISOString()) ?? 0);
   const end = endedAt === null ? `, still so (${lasted})` : `, for ${lasted}`;
-  const blame = root === null ? '' : `, because of ${subjectName(root)}`;
+  const blame = root === null ? '' : `, because of ${subjectText(root)}`;
   return printable(
     `${when(startedAt, moment)}${end}: ${cause}${blame}${run === null ? '' : `, during or after run ${run.slice(0, 4)}`}`,
   );
 }
 
-/** `service:web` → `web`, `resource:nas/disk /srv` → `nas: disk /srv`. */
-export function subjectName(subject: string): string {
-  const [kind = '', ...rest] = subject.split(':');
-  const name = rest.join(':');
-  if (kind === 'host' || kind === 'hypervisor') return `${kind} ${name}`;
-  if (kind === 'external') return `${name} from outside`;
-  return kind === 'resource' ? name.replace('/', ': ') : name;
+/** As people call it: `web`, `web from outside`, `nas: disk /srv`. */
+export function subjectText(subject: string): string {
+  return `${subjectName(subject)}${subjectOf(subject).kind === 'external' ? ' from outside' : ''}`;
 }
 
 function backupLine({ id, createdAt, verifiedAt, copies }: RestorePointView, moment: Moment): string {

@@ -1,9 +1,9 @@
 /** The page of `status`. */
 import type { IncidentView } from '#cli/ports.ts';
-import { incidentLine, subjectName } from '#cli/render/health.ts';
+import { incidentLine, subjectText } from '#cli/render/health.ts';
 import { runsTable } from '#cli/render/runs.ts';
 import type { Style } from '#cli/render/style.ts';
-import { table } from '#cli/render/text.ts';
+import { part, table } from '#cli/render/text.ts';
 import { type Moment, when, zoneName } from '#cli/render/times.ts';
 import type { RunView } from '#engine/run.ts';
 
@@ -30,7 +30,7 @@ export function statusLines(page: StatusPage, around: Surroundings): string[] {
     headline(page, style),
     ...part(
       'Down',
-      page.incidents.map((one) => `${style('bad', subjectName(one.subject))}  ${incidentLine(one, around)}`),
+      page.incidents.map((one) => `${style('bad', subjectText(one.subject))}  ${incidentLine(one, around)}`),
     ),
     ...part('Needs attention', page.attention.length === 0 ? [] : runsTable(page.attention, around)),
     ...part('Running now', page.running.length === 0 ? [] : runsTable(page.running, around)),
@@ -68,8 +68,4 @@ function nextRows(next: StatusPage['next'], moment: Moment): string[] {
       skip === null ? '' : `skipped: ${skip.replaceAll('_', ' ')}`,
     ]),
   );
-}
-
-function part(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
 }

@@ -71,3 +71,8 @@ export function wrap(text: string, columns: number, indent: string): string[] {
   }
   return [...lines, indent + line];
 }
+
+/** A block of a page under its title; nothing where there is nothing to say. */
+export function part(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)];
+}
