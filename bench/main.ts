@@ -7,6 +7,7 @@ const BENCHES: Record<string, () => Promise<Metric[]>> = {
   archive: async () => (await import('#bench/archive.ts')).benchArchive({ sizeBytes: values.size }),
   cancel: async () => (await import('#bench/cancel.ts')).benchCancel(),
   'check-updates': async () => (await import('#bench/check-updates.ts')).benchCheckUpdates(),
+  downtime: async () => (await import('#bench/downtime.ts')).benchDowntime({ sizeBytes: values.size }),
   engine: async () => (await import('#bench/engine.ts')).benchEngine(),
   monitor: async () => (await import('#bench/monitor.ts')).benchMonitor(),
   footprint: async () => (await import('#bench/footprint.ts')).benchFootprint(),
@@ -15,7 +16,7 @@ const BENCHES: Record<string, () => Promise<Metric[]>> = {
 const program = script('bench', 'Figures beside a baseline that is measured in the same run.')
   .addArgument(new Argument('<bench>', 'what is measured').choices(Object.keys(BENCHES)))
   .option('--json', 'print the figures as JSON')
-  .option('--size <bytes>', 'how much the archive bench works on', atLeast(1), 1 << 30)
+  .option('--size <bytes>', 'how much the benches archive and downtime work on', atLeast(1), 1 << 30)
   .parse();
 const values = program.opts<{ json?: true; size: number }>();
 

@@ -1,6 +1,7 @@
 /** Tries a restore out: the newest set into a place of its own, compared, started shut off where that can be, and removed. */
 import { z } from 'zod';
 import { drilledPlace } from '#sdk/drill.ts';
+import { registriesOf } from '#sdk/registry/in-plan.ts';
 import { defineWorkflow, InputText, outputOf, persistent, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
@@ -22,9 +23,10 @@ export const workflow = defineWorkflow({
     const unpacked = <F extends 'set' | 'createdAt' | 'root' | 'trees' | 'release' | 'tookMs'>(field: F) =>
       outputOf(archive, 'unpack', 'restore', field);
     const startable = service.can('trial') && service.can('endTrial');
+    const files = { root: unpacked('root'), trees: unpacked('trees'), release: unpacked('release') };
     const started = service.do(
       'trial',
-      { trial, root: unpacked('root'), trees: unpacked('trees'), release: unpacked('release'), ...change.gate },
+      { trial, ...files, registries: registriesOf(context), ...change.gate },
       { key: 'start', title: 'start it apart', failUnless: 'healthy', retry: { attempts: 1 }, timeoutMs },
     );
 

@@ -14,6 +14,7 @@ import {
   requireWhole,
   tidyStaging,
 } from '#sdk/matched-set.ts';
+import { registriesOf } from '#sdk/registry/in-plan.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
@@ -56,7 +57,11 @@ export const workflow = defineWorkflow({
         // What was stopped runs again as it was when its present data cannot be kept.
         reversible(
           sequence(...dumpPresent(context), there.stop, ...keepPresent(context)),
-          service.do('revert', { release: now }, { key: 'start-again', title: 'start again' }),
+          service.do(
+            'revert',
+            { release: now, registries: registriesOf(context) },
+            { key: 'start-again', title: 'start again' },
+          ),
         ),
         reversible(sequence(...there.put), back.stop, ...back.put),
       ),

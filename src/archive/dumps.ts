@@ -41,7 +41,7 @@ export async function dump(tools: Tools, input: ArchiveInput<'dump'>): Promise<A
 
 /** Files that were captured at rest bring their database back; the others need their dump. */
 export async function load(tools: Tools, input: ArchiveInput<'load'>): Promise<ArchiveOutput<'load'>> {
-  const { set, service: name, from, release, image } = input;
+  const { set, service: name, from, release, image, registries } = input;
   const dumps = neededOf(await headerOf(tools, input));
   if (dumps.length === 0) return { summary: 'no dump to put back' };
   const files = dumps.map(({ file }) => file);
@@ -52,7 +52,7 @@ export async function load(tools: Tools, input: ArchiveInput<'load'>): Promise<A
     if (problem !== undefined) throw corrupt(`${problem.part}: ${problem.reason}`);
     const owner = ownerOf(tools, input);
     if (owner.load === undefined) throw unable(input, 'load');
-    return await owner.load({ directory: opened.directory, dumps, release, image });
+    return await owner.load({ directory: opened.directory, dumps, release, image, registries });
   } finally {
     await opened.release();
   }

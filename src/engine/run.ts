@@ -101,6 +101,8 @@ export interface RunView {
 
 export interface RunDetail extends RunView {
   planHash: string;
+  /** How long the service was stopped for it, in milliseconds; null: it was not, or it is not known to run again. */
+  outageMs: number | null;
   steps: StepView[];
   /** What happened, in plain words, oldest first. */
   story: { at: string; text: string }[];

@@ -1,5 +1,6 @@
 /** A run that has ended, as a message: what happened, what it means, what to do next. */
 import type { RunDetail, StepView } from '#engine/run.ts';
+import { formatDuration } from '#kernel/duration.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
 import { localTime } from '#notify/local-time.ts';
 import { EVENTS } from '#sdk/events.ts';
@@ -86,6 +87,7 @@ function body(run: RunDetail): string[] {
     meaning(run),
     ...(reasons.length === 0 && run.reason !== null ? [run.reason] : reasons),
     ...copies(run),
+    ...outage(run),
     ...(next === null ? [] : [`Next: ${next}`]),
   ];
 }
@@ -96,7 +98,15 @@ function success(run: RunDetail): string[] {
     run.restorePoint === null ? 'Done.' : `Restore point ${run.restorePoint}.`,
     ...(seal === null ? [] : [`Read back: ${seal}.`]),
     ...copies(run),
+    ...outage(run),
   ];
+}
+
+function outage({ service, outageMs }: RunDetail): string[] {
+  if (outageMs === null) return [];
+  const seconds = outageMs / 1_000;
+  const long = seconds < 60 ? `${seconds.toFixed(1)} s` : formatDuration(Math.round(seconds) * 1_000);
+  return [`${service} was stopped for ${long}.`];
 }
 
 function copies(run: RunDetail): string[] {

@@ -1,6 +1,7 @@
 /** Parts of plans that several workflows share: making a matched set of image, configuration and data, and going back to one. */
 import { AutopilotError } from '#kernel/errors.ts';
 import type { PlanNode, PluginRef } from '#sdk/plan.ts';
+import { registriesOf } from '#sdk/registry/in-plan.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { bracket, outputOf, parallel, persistent, sequence } from '#sdk/workflow.ts';
 
@@ -184,6 +185,7 @@ export function goTo(
 ): { stop: StepNode; put: StepNode[] } {
   const { service, archive, backup } = context;
   const { set, release, parts } = there;
+  const registries = registriesOf(context);
   const named = (key: string, title = key) => ({ key: `${key}${suffix}`, title });
   const restore = archive.do(
     'restore',
@@ -192,7 +194,7 @@ export function goTo(
   );
   const load = archive.do(
     'load',
-    { set, service: service.name, from: placeNames(context), release, image: parts.image },
+    { set, service: service.name, from: placeNames(context), release, image: parts.image, registries },
     { ...named('load', 'put databases back'), uses: [...backup.destinations, service] },
   );
   return {
@@ -200,7 +202,7 @@ export function goTo(
     put: [
       ...(parts.data || parts.config ? [restore] : []),
       ...(parts.data && backup.databases ? [load] : []),
-      service.do('revert', { release, image: parts.image }, named('revert', 'run the old version')),
+      service.do('revert', { release, image: parts.image, registries }, named('revert', 'run the old version')),
       gate(context, named('gate-again', 'gate again')),
     ],
   };

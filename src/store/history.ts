@@ -1,4 +1,5 @@
 /** The history as people read it: runs, their steps, their story, restore points. Reads only. */
+import { outageMs } from '#engine/outage.ts';
 import type { DrillView, RestorePointView } from '#engine/requests.ts';
 import type { RunDetail, RunStatus, RunView, StepView } from '#engine/run.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -66,7 +67,7 @@ export function createHistory(db: Database): History {
       return {
         ...runView(row),
         planHash: row.plan_hash,
-        steps: stepViews(db, row),
+        ...stepsOf(db, row),
         story: story.map((line) => StoryRow.parse(line)),
       };
     },
@@ -132,7 +133,7 @@ function runView(row: RunRow): RunView {
 }
 
 /** Planned steps in the plan's order, then the undo steps in the order in which they were begun. */
-function stepViews(db: Database, run: RunRow): StepView[] {
+function stepsOf(db: Database, run: RunRow): Pick<RunDetail, 'steps' | 'outageMs'> {
   const rows = db
     .sql('SELECT * FROM steps WHERE run = ? ORDER BY seq')
     .all(run.id)
@@ -146,7 +147,9 @@ function stepViews(db: Database, run: RunRow): StepView[] {
     const undo = undos.get(row.key);
     return undo === undefined ? [] : [stepView(undo, row, true)];
   });
-  return [...planned.map((step) => stepView(step, states.get(step.key), false)), ...undone];
+  const steps = [...planned.map((step) => stepView(step, states.get(step.key), false)), ...undone];
+  const noticed = (step: StepView) => states.get(step.name)?.output?.['outage'] === true;
+  return { steps, outageMs: outageMs(steps.map((step) => ({ ...step, outage: noticed(step) }))) };
 }
 
 function stepView(step: PlannedStep | UndoStep, row: StepRow | undefined, undo: boolean): StepView {

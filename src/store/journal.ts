@@ -93,7 +93,7 @@ export function createJournal(db: Database, options: JournalOptions): Journal {
       const output = result.status === 'succeeded' ? JSON.stringify(result.output) : null;
       const error = result.status === 'failed' ? JSON.stringify(result.error) : null;
       db.sql(
-        `UPDATE steps SET status = ?, attempts = ?, started_at = coalesce(?, started_at), finished_at = ?,
+        `UPDATE steps SET status = ?, attempts = ?, started_at = coalesce(started_at, ?), finished_at = ?,
            output = ?, error = ?
          WHERE run = ? AND key = ? AND status IN ('dispatched', 'running')`,
       ).run(result.status, result.attempts, result.startedAt, result.finishedAt, output, error, run, step.key);

@@ -89,6 +89,18 @@ test('one run is shown with its steps, the undo steps too, and its story', async
   expect(JSON.parse(json.stdout).steps[1]).toMatchObject({ name: 'undo-capture', undo: true });
 });
 
+test('how long a service was stopped is told, whether its run went well or not', async () => {
+  const shown = async (more: Partial<ReturnType<typeof runDetail>>) => {
+    const controller = scriptedController({ states: [runDetail(more)] });
+    return (await stage({ controller }).run('runs', 'show', 'b7k2')).stdout;
+  };
+  const failed = [stepView('copy-vault', { status: 'failed', error: 'away' })];
+
+  expect(await shown({ outageMs: 4_200 })).toMatch(/stopped for +4\.2 s\n[^]*succeeded in 58\.0 s, stopped for 4\.2 s/);
+  expect(await shown({ status: 'failed', steps: failed, outageMs: 4_200 })).toContain('notes was stopped for 4.2 s.');
+  expect(await shown({})).not.toContain('stopped for');
+});
+
 test('a log is read from its file by the beginning of an id, with nothing running', async () => {
   await writeFile(
     join(folder, 'runs', 'b7k2mnpqrstv.jsonl'),

@@ -95,6 +95,7 @@ export function runDetail(more: Partial<RunDetail> = {}): RunDetail {
     schedule: null,
     restorePoint: 'p9f4bcdfghjk',
     planHash: 'abc',
+    outageMs: null,
     steps: [stepView('capture')],
     story: [],
     ...more,

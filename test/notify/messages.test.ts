@@ -52,6 +52,15 @@ describe('a run that ended', () => {
   });
 
   test.each([
+    [4_200, 'notes was stopped for 4.2 s.'],
+    [150_400, 'notes was stopped for 2m30s.'],
+  ])('tells that its service was stopped for %i ms', (outageMs, text) => {
+    expect(told(runDetail({ outageMs })).text.split('\n')).toContain(text);
+    expect(told(runDetail({ status: 'failed', outageMs })).text.split('\n')).toContain(text);
+    expect(told(runDetail()).text).not.toContain('stopped for');
+  });
+
+  test.each([
     ['succeeded', 'backup_success', 'info'],
     ['rolled_back', 'backup_failed', 'error'],
     ['needs_attention', 'needs_attention', 'error'],

@@ -1,14 +1,14 @@
 /** A homelab with one Compose project that comes from a real registry, on a real engine: for tests of its updates. */
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
 import { canRunDocker, composePlugin, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
 import { hasTool } from '#test/support/needs.ts';
-import { needsRegistry, startRegistry, type TestRegistry } from '#test/support/registry.ts';
+import { needsRegistry, REGISTRY_USER, startRegistry, type TestRegistry } from '#test/support/registry.ts';
 import type { Pushed } from '#test/support/registry-images.ts';
 
 export interface ComposeLab extends AsyncDisposable {
@@ -23,9 +23,9 @@ export interface ComposeLab extends AsyncDisposable {
   image(): string;
   /**
    * A new shop that runs 1.0 with something precious in its volume, and nothing newer in its registry. What ran before
-   * is gone. `file` gives the compose file from the image.
+   * is gone. `file` gives the compose file from the image, `first` says what 1.0 is.
    */
-  open(file?: (image: string) => string): Promise<void>;
+  open(file?: (image: string) => string, first?: ReleaseWish): Promise<void>;
   /** Puts a version into the registry: it marks the data as its own when it starts; a bad one spoils it. */
   release(tag: string, wish?: ReleaseWish): Promise<Pushed>;
   /** A run of a workflow on the shop, to its end. */
@@ -51,9 +51,9 @@ export interface ReleaseWish {
 }
 
 export interface ComposeLabWish {
-  /** YAML of `updates:`. */
+  /** YAML of `updates:`; REGISTRY stands for the registry's name. */
   updates?: string;
-  /** YAML of the shop's own keys, besides name, type, place and backup. */
+  /** YAML of the shop's own keys, besides name, type, place and backup; SOCKET stands for the engine's. */
   shop?: string;
   /** YAML of more services; SOCKET stands for the engine's. */
   more?: string;
@@ -61,6 +61,11 @@ export interface ComposeLabWish {
   destinations?: string;
   /** Whether `docker compose` is called instead of `docker-compose`. */
   plugin?: boolean;
+  /**
+   * Whether the registry wants a password. The program finds it in Docker's own file, under the name `localhost:PORT`;
+   * the test itself may enter under both names.
+   */
+  password?: boolean;
 }
 
 export const canRunCompose = () => canRunDocker() && hasTool('docker-registry');
@@ -89,10 +94,13 @@ ${more}volumes: { files: }
 `;
 }
 
-const configOf = (socket: string, { updates, shop, more = '', destinations }: ComposeLabWish) => `version: 1
+const configOf = (
+  { engine: { socket }, registry: { host } }: Pick<ComposeLab, 'engine' | 'registry'>,
+  { updates, shop = '', more = '', destinations }: ComposeLabWish,
+) => `version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
 destinations: { usb: { type: local, path: DIR/usb }${destinations === undefined ? '' : `, ${destinations}`} }
-updates: ${updates ?? '{ policy: minor, min_age: 0s, gate: { timeout: 8s, stable_for: 500ms } }'}
+updates: ${updates?.replaceAll('REGISTRY', host) ?? '{ policy: minor, min_age: 0s, gate: { timeout: 8s, stable_for: 500ms } }'}
 services:
   - name: shop
     type: docker-compose
@@ -100,7 +108,7 @@ services:
     project: shop
     socket: ${socket}
     backup: { destinations: [usb], retention: { keep_last: 3 }, quiesce: { timeout: 20s } }
-${shop === undefined ? '' : `    ${shop}\n`}${more.replaceAll('SOCKET', socket)}`;
+${shop === '' ? '' : `    ${shop.replaceAll('SOCKET', socket)}\n`}${more.replaceAll('SOCKET', socket)}`;
 
 /** `HOMELAB_AUTOPILOT_FAULTS` and `HOME` must be unset again by who starts it, with `vi.unstubAllEnvs`. */
 export async function startComposeLab(
@@ -109,14 +117,18 @@ export async function startComposeLab(
 ): Promise<ComposeLab> {
   await using stack = new AsyncDisposableStack();
   const engine = stack.use(await startDocker());
-  const registry = stack.use(await startRegistry());
-  const lab = stack.use(await startHomelab(configOf(engine.socket, wish)));
+  const registry = stack.use(await startRegistry({ password: wish.password === true }));
+  const lab = stack.use(await startHomelab(configOf({ engine, registry }, wish)));
   const layer = await rootFilesystem(engine);
   const faults = join(lab.dir, 'faults');
   await mkdir(faults);
   setEnv('HOMELAB_AUTOPILOT_FAULTS', faults);
   if (wish.plugin === true) setEnv('HOME', await composePlugin(join(lab.dir, 'home')));
+  if (wish.password === true) setEnv('DOCKER_CONFIG', await loggedIn(lab, 'docker', [nameOf(registry)]));
   await lab.start(['up', '--port', '0']);
+  if (wish.password === true) {
+    setEnv('DOCKER_CONFIG', await loggedIn(lab, 'docker-of-the-test', [registry.host, nameOf(registry)]));
+  }
   let repository = 0;
   const project = join(lab.dir, 'shop');
   const image = () => `${registry.host}/shop/web${repository}`;
@@ -141,11 +153,11 @@ export async function startComposeLab(
     release,
     container,
     inWeb,
-    async open(file = shopFile) {
+    async open(file = shopFile, first = {}) {
       await engine.clear();
       await rm(project, { recursive: true, force: true });
       repository += 1;
-      await release('1.0');
+      await release('1.0', first);
       await lab.write('shop/compose.yaml', file(`${image()}:1.0`));
       await lab.write('shop/.env', 'COLOUR=blue\n');
       await engine.compose(project, 'up', '-d');
@@ -162,6 +174,19 @@ export async function startComposeLab(
     written: async (file) => readFile(join(project, file), 'utf8'),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The same registry by another name. */
+function nameOf({ host }: Pick<TestRegistry, 'host'>): string {
+  return host.replace('127.0.0.1', 'localhost');
+}
+
+/** @returns a directory with what `docker login` has written down for these registries. */
+async function loggedIn(lab: TestHomelab, folder: string, registries: readonly string[]): Promise<string> {
+  const { username, password } = REGISTRY_USER;
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const auths = Object.fromEntries(registries.map((name) => [name, { auth }]));
+  return dirname(await lab.write(`${folder}/config.json`, JSON.stringify({ auths })));
 }
 
 /** The files of the image that the engine has, as a layer for images that come from a registry. */

@@ -69,6 +69,9 @@ describe('a backup', () => {
 
     expect(run.status).toBe('succeeded');
     expect(await serviceState()).toBe('up');
+    // From the stop to the start, and no longer: copies are made and verified while the service runs.
+    const [from, to] = [stepOf(run, 'quiesce')?.startedAt, stepOf(run, 'resume')?.finishedAt];
+    expect(run.outageMs).toBe(Date.parse(to ?? '') - Date.parse(from ?? ''));
     expect(await readdir(join(lab.dir, 'state', 'backups', 'staging'))).toEqual([]);
     const { stdout } = await lab.cli(['backups', 'notes', '--json']);
     const { restorePoints } = JSON.parse(stdout);

@@ -7,10 +7,11 @@ import { dump, load } from './databases.ts';
 import { fetch, hold, letGo } from './images.ts';
 import { inspect, sources, validate } from './look.ts';
 import { requireProject } from './project.ts';
+import { ready } from './ready.ts';
 import { release } from './release.ts';
 import { quiesce, resume } from './rest.ts';
 import { endTrial, trial } from './trial.ts';
-import { ready, revert, standby, update } from './update.ts';
+import { revert, standby, update } from './update.ts';
 import { imagesOf } from './versions.ts';
 
 export const actions: Implementation<(typeof service)['actions'], ComposeTools['config']> = {

@@ -116,13 +116,13 @@ export async function dump(
 /** Only the servers are started for it, with the images of the release: nobody else may write meanwhile. */
 export async function load(
   tools: ComposeTools,
-  { directory, dumps, release, image, check }: InputOf<Actions['load']>,
+  { directory, dumps, release, image, registries, check }: InputOf<Actions['load']>,
 ): Promise<OutputOf<Actions['load']>> {
   const detail = detailOf(release);
   const before = await projectNamed(tools, detail.project);
   const entries = matchedEntries(configured(tools, before), dumps);
   if (check === true) return { summary: toldDumps(dumps) };
-  if (image !== false) await putImages(tools, release);
+  if (image !== false) await putImages(tools, release, registries ?? {});
   await startServers(tools, { ...before, files: detail.files }, entries);
   const project = await projectNamed(tools, detail.project);
   await loadAll(tools, configured(tools, project), { directory, dumps });

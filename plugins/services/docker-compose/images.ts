@@ -4,11 +4,15 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Release, RunningImage, UpdateTarget } from '#sdk/kinds/service.ts';
+import { fits } from '#sdk/registry/manifest.ts';
 import { parseReference } from '#sdk/registry/reference.ts';
-import type { RegistrySettings } from '#sdk/registry/settings.ts';
+import type { RegistriesSettings, RegistrySettings } from '#sdk/registry/settings.ts';
+import type { ExecOptions } from '#sdk/tools.ts';
 import { CheckSettings } from '#sdk/versions/settings.ts';
 import type { ComposeTools } from './config.ts';
 import { docker } from './docker.ts';
+import { requireProject } from './project.ts';
+import { imagesOf } from './versions.ts';
 
 const PULL_MS = 3_600_000;
 
@@ -18,15 +22,32 @@ export async function fetch(
   { targets, policy }: { targets: readonly UpdateTarget[]; policy: Record<string, unknown> },
 ): Promise<{ summary: string }> {
   const { registries } = CheckSettings.parse(policy);
-  const wanted = new Set(targets.map(pinned));
-  for (const image of wanted) {
+  const running = await imagesOf(tools, await requireProject(tools));
+  const platforms = new Map(running.map(({ name, platform }) => [name, platform]));
+  const wanted = new Map(targets.map((target) => [pinned(target), platforms.get(target.name) ?? null]));
+  for (const [image, platform] of wanted) {
     tools.progress({ note: image });
-    const { registry } = parseReference(image);
-    const login = await loginFor(tools, registry, registries[registry]);
-    await docker(tools, [...login, 'pull', '--', image], { timeoutMs: PULL_MS, priority: 'background' });
-    await requirePlatform(tools, image);
+    await requirePlatform(tools, image, await pull(tools, { image, platform, registries, priority: 'background' }));
   }
   return { summary: `${wanted.size} ${wanted.size === 1 ? 'image' : 'images'} here` };
+}
+
+interface Wanted extends Pick<ExecOptions, 'priority'> {
+  image: string;
+  /** What runs, or ran: a compose file may ask for another platform than the host's. */
+  platform: string | null;
+  registries: RegistriesSettings;
+}
+
+/** @returns the platform that it was asked for. */
+async function pull(tools: ComposeTools, { image, platform, registries, ...options }: Wanted): Promise<string> {
+  const { registry } = parseReference(image);
+  const login = await loginFor(tools, registry, registries[registry]);
+  const host = (await docker(tools, ['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}'])).trim();
+  const foreign = platform === null || fits(platform, host) ? null : platform;
+  const which = foreign === null ? [] : ['--platform', foreign];
+  await docker(tools, [...login, 'pull', ...which, '--', image], { timeoutMs: PULL_MS, ...options });
+  return foreign ?? host;
 }
 
 /** Docker's own file calls its own registry by an address. */
@@ -53,19 +74,12 @@ export function pinned({ reference, digest }: Pick<UpdateTarget, 'reference' | '
 }
 
 /** An image of another architecture is fetched without a word, and its containers end at once. */
-async function requirePlatform(tools: ComposeTools, image: string): Promise<void> {
-  const [host, own] = await Promise.all([
-    docker(tools, ['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}']),
-    docker(tools, ['image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', '--', image]),
-  ]);
-  if (host.trim() === own.trim()) return;
-  throw new AutopilotError(
-    'HA_CHECK_FAILED',
-    `${tools.name}: ${image} is made for ${own.trim()}, this host is ${host.trim()}`,
-    {
-      next: 'wait for an image of this architecture; nothing was changed',
-    },
-  );
+async function requirePlatform(tools: ComposeTools, image: string, wanted: string): Promise<void> {
+  const own = (await docker(tools, ['image', 'inspect', '--format', '{{.Os}}/{{.Architecture}}', '--', image])).trim();
+  if (fits(own, wanted)) return;
+  throw new AutopilotError('HA_CHECK_FAILED', `${tools.name}: ${image} is made for ${own}, and not for ${wanted}`, {
+    next: 'wait for an image of this architecture; nothing was changed',
+  });
 }
 
 export async function hold(
@@ -92,21 +106,29 @@ function keepName({ name }: ComposeTools): string {
 }
 
 /** Has an image of a release on this host, fetched again if it was removed; no tag moves. */
-export async function bringImage(tools: ComposeTools, image: RunningImage): Promise<void> {
-  if (image.imageId !== null && !(await isHere(tools, image.imageId))) await fetchAgain(tools, image);
+export async function bringImage(
+  tools: ComposeTools,
+  image: RunningImage,
+  registries: RegistriesSettings,
+): Promise<void> {
+  if (image.imageId !== null && !(await isHere(tools, image.imageId))) await fetchAgain(tools, image, registries);
 }
 
 /** Gives an image of a release back the name that the compose file calls it by. */
-export async function nameAgain(tools: ComposeTools, image: RunningImage): Promise<void> {
+export async function nameAgain(
+  tools: ComposeTools,
+  image: RunningImage,
+  registries: RegistriesSettings,
+): Promise<void> {
   const { imageId, reference } = image;
   if (imageId === null) return;
-  await bringImage(tools, image);
+  await bringImage(tools, image, registries);
   if (!reference.includes('@')) await docker(tools, ['tag', imageId, reference]);
 }
 
-async function fetchAgain(tools: ComposeTools, image: RunningImage): Promise<void> {
-  const { digest, imageId, reference } = image;
-  if (digest !== null) await docker(tools, ['pull', '--', pinned({ reference, digest })], { timeoutMs: PULL_MS });
+async function fetchAgain(tools: ComposeTools, image: RunningImage, registries: RegistriesSettings): Promise<void> {
+  const { digest, imageId, reference, platform } = image;
+  if (digest !== null) await pull(tools, { image: pinned({ reference, digest }), platform, registries });
   if (imageId !== null && (await isHere(tools, imageId))) return;
   throw new AutopilotError(
     'HA_NOT_FOUND',

@@ -21,11 +21,18 @@ const ProjectName = z.string().regex(/^[a-z0-9][a-z0-9_-]*$/);
 
 const Inspected = z.object({
   id: z.string().regex(/^[0-9a-f]{64}$/),
+  name: z.string(),
   image: z.string(),
   imageId: z.string(),
   restart: z.string(),
   restarts: z.int(),
   network: z.string(),
+  networks: z.record(
+    z.string(),
+    z.object({
+      IPAMConfig: z.object({ IPv4Address: z.string().default(''), IPv6Address: z.string().default('') }).nullish(),
+    }),
+  ),
   ports: z.record(z.string(), z.array(z.object({ HostIp: z.string(), HostPort: z.string() })).nullable()).nullable(),
   labels: z.record(z.string(), z.string()),
   state: z.object({
@@ -47,6 +54,7 @@ type Inspected = z.output<typeof Inspected>;
 
 export interface Container {
   id: string;
+  name: string;
   service: string;
   /** The image as it was written. */
   image: string;
@@ -61,6 +69,8 @@ export interface Container {
   start: string;
   /** The id of the container whose network it uses; null: it has its own. */
   networkOf: string | null;
+  /** Networks that it is in, with the addresses that it is to have there. */
+  networks: { name: string; addresses: string[] }[];
   /** Ports of the host that it publishes, as far as they are written and not chosen by the engine. */
   ports: HostPort[];
   mounts: { type: string; volume: string; source: string; destination: string }[];
@@ -177,11 +187,13 @@ function withLabels(label: string): string[] {
 async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Inspected[]> {
   const fields = {
     id: '.Id',
+    name: '.Name',
     image: '.Config.Image',
     imageId: '.Image',
     restart: '.HostConfig.RestartPolicy.Name',
     restarts: '.RestartCount',
     network: '.HostConfig.NetworkMode',
+    networks: '.NetworkSettings.Networks',
     ports: '.HostConfig.PortBindings',
     labels: '.Config.Labels',
     state: '.State',
@@ -193,9 +205,10 @@ async function inspect(tools: ComposeTools, ids: readonly string[]): Promise<Ins
 }
 
 function toContainer(inspected: Inspected): Container {
-  const { id, image, imageId, restart, restarts, network, ports, labels, state, mounts } = inspected;
+  const { id, image, imageId, restart, restarts, network, networks, ports, labels, state, mounts } = inspected;
   return {
     id,
+    name: inspected.name.replace(/^\//, ''),
     service: labels[LABELS.service] ?? '',
     image,
     imageId,
@@ -205,6 +218,10 @@ function toContainer(inspected: Inspected): Container {
     restart,
     start: `${state.StartedAt} ${restarts}`,
     networkOf: network.startsWith('container:') ? network.slice('container:'.length) : null,
+    networks: Object.entries(networks).map(([name, { IPAMConfig }]) => ({
+      name,
+      addresses: [IPAMConfig?.IPv4Address ?? '', IPAMConfig?.IPv6Address ?? ''].filter((one) => one !== ''),
+    })),
     ports: Object.entries(ports ?? {}).flatMap(([inner, bindings]) =>
       (bindings ?? []).flatMap(({ HostIp, HostPort: port }) => hostPort(HostIp, port, inner.split('/')[1] ?? 'tcp')),
     ),

@@ -29,7 +29,7 @@ export async function trial(tools: ComposeTools, input: TrialInput): Promise<Out
   }
   await endTrial(tools, input);
   const began = performance.now();
-  const images = await namedImages(tools, input.trial, release);
+  const images = await namedImages(tools, input, release);
   const { file, directory } = await writeProject(tools, { ...input, release, images });
   const place = { name: projectName(input.trial), directory, files: [file] };
   const { services } = detailOf(release);
@@ -72,13 +72,13 @@ function projectName(name: string): string {
 /** Each image gets a tag of the copy's own: no name that the living project uses is moved. */
 async function namedImages(
   tools: ComposeTools,
-  name: string,
+  { trial: name, registries = {} }: TrialInput,
   { images }: { images: readonly RunningImage[] },
 ): Promise<Map<string, string>> {
   const named = new Map<string, string>();
   for (const [index, image] of images.entries()) {
     if (image.imageId === null) continue;
-    await bringImage(tools, image);
+    await bringImage(tools, image, registries);
     const tag = `${IMAGES}:${name}-${index}`;
     await docker(tools, ['tag', image.imageId, tag]);
     named.set(image.name, tag);

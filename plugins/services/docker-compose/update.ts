@@ -2,17 +2,16 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import type { Release, UpdateTarget } from '#sdk/kinds/service.ts';
+import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import { namesImage, type ProjectFiles, setImage } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
 import { type ComposeProject, compose, docker } from './docker.ts';
 import { imageId, nameAgain, pinned } from './images.ts';
-import { refuseOwn } from './own-container.ts';
-import { refuseTaken } from './ports.ts';
 import { projectNamed, servicesOf } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
 import { forgetStopped } from './stopped.ts';
 import { imagesOf } from './versions.ts';
-import { makeVolumes, refuseShared } from './volumes.ts';
+import { makeVolumes } from './volumes.ts';
 
 /** Containers are made anew one after the other, and each old one is given time to end. */
 const UP_MS = 900_000;
@@ -37,19 +36,6 @@ export async function update(
   return { summary: `${version} runs`, version };
 }
 
-/** Looked at before anything is stopped: what would keep the release from running, or harm somebody else. */
-export async function ready(
-  tools: ComposeTools,
-  { release, data }: { release: Release; data: boolean },
-): Promise<{ summary: string }> {
-  const { project, ports, volumes } = detailOf(release);
-  const { containers } = await projectNamed(tools, project);
-  await refuseOwn(tools, containers);
-  await refuseTaken(tools, ports, containers);
-  if (data) await refuseShared(tools, { names: volumes.map(({ name }) => name), containers });
-  return { summary: ports.length === 0 ? 'nothing is in its way' : 'its ports are free, nothing is in its way' };
-}
-
 /** Whatever else uses the volumes must not write into data that is about to be replaced. */
 export async function standby(tools: ComposeTools, { release }: { release: Release }): Promise<{ summary: string }> {
   const detail = detailOf(release);
@@ -65,10 +51,10 @@ export async function standby(tools: ComposeTools, { release }: { release: Relea
 
 export async function revert(
   tools: ComposeTools,
-  { release, image }: { release: Release; image: boolean },
+  { release, image, registries }: { release: Release; image: boolean; registries: RegistriesSettings },
 ): Promise<{ summary: string; version: string | null }> {
   const detail = detailOf(release);
-  if (image) await putImages(tools, release);
+  if (image) await putImages(tools, release, registries);
   await up(tools, detail);
   // Whatever was stopped on the way here runs now, as far as it is meant to.
   await forgetStopped(tools);
@@ -83,10 +69,10 @@ export async function revert(
 }
 
 /** Has the project run the images of a release from its next `up` on. */
-export async function putImages(tools: ComposeTools, release: Release): Promise<void> {
+export async function putImages(tools: ComposeTools, release: Release, registries: RegistriesSettings): Promise<void> {
   const files = filesOf(tools, detailOf(release));
   for (const one of release.images) {
-    await nameAgain(tools, one);
+    await nameAgain(tools, one, registries);
     if (await namesImage(files, one.name)) await setImage(files, one.name, one.reference);
   }
 }

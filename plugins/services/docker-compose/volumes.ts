@@ -1,9 +1,10 @@
 /** A project's named volumes on the engine: what they are, who else uses them, and how they come back. */
+import { join } from 'node:path';
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { ComposeTools } from './config.ts';
 import { docker, linesOf } from './docker.ts';
-import type { Project } from './project.ts';
+import { type Project, realPath } from './project.ts';
 
 const Volume = z.object({
   Name: z.string(),
@@ -32,10 +33,26 @@ export function isAnonymous(volume: string): boolean {
 export async function ownVolumes(
   tools: ComposeTools,
   project: Project,
-): Promise<{ name: string; labels: Record<string, string> }[]> {
+): Promise<{ name: string; labels: Record<string, string>; mountpoint: string }[]> {
   const volumes = await namedVolumes(tools, project);
   const own = volumes.filter(({ Driver, Options }) => Driver === 'local' && Options?.['device'] === undefined);
-  return own.map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} }));
+  const at = async ({ Mountpoint }: Volume) => (await realPath(Mountpoint)) ?? Mountpoint;
+  return Promise.all(own.map(async (one) => ({ name: one.Name, labels: one.Labels ?? {}, mountpoint: await at(one) })));
+}
+
+/** Where this engine keeps volumes of these names, or would keep those that are not there; symlinks resolved. */
+export async function mountpointsNow(tools: ComposeTools, names: readonly string[]): Promise<Map<string, string>> {
+  if (names.length === 0) return new Map();
+  const there = new Set(linesOf(await docker(tools, ['volume', 'ls', '-q'])));
+  const known = await inspectVolumes(
+    tools,
+    names.filter((name) => there.has(name)),
+  );
+  const root = (await docker(tools, ['info', '--format', '{{.DockerRootDir}}'])).trim();
+  const base = join((await realPath(root)) ?? root, 'volumes');
+  const places = new Map(names.map((name) => [name, join(base, name, '_data')]));
+  for (const { Name, Mountpoint } of known) places.set(Name, (await realPath(Mountpoint)) ?? Mountpoint);
+  return places;
 }
 
 /** Makes the volumes that are gone, as Compose would have made them: their data is put in after it. */

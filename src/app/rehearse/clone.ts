@@ -49,7 +49,7 @@ export function requireCopyable(settings: Settings, service: ServiceConfig): voi
 }
 
 export async function makeClone(wish: CloneWish): Promise<Clone> {
-  const { service, trial, acting } = wish;
+  const { settings, service, trial, acting } = wish;
   const unpacked = await unpackNewest(wish);
   const at = (realPath: string) => join(unpacked.root, realPath);
   const home = unpacked.trees.find(({ path }) => path === service.config['path']);
@@ -67,6 +67,7 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
       root: unpacked.root,
       trees: unpacked.trees,
       release: unpacked.release,
+      registries: settings.config.registries,
       ...service.update.gate,
     }),
   });
@@ -84,8 +85,8 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
   };
   const plugin = refOf('service', { name: cloneName(trial), type: service.type, config });
   const { release } = await act(acting, kind, { action: 'release', plugin });
-  const settings = await fingerprint(release.configFiles, new Date());
-  return { set: unpacked.set, config, settled: new Map([...(await fingerprint(trees, before)), ...settings]) };
+  const written = await fingerprint(release.configFiles, new Date());
+  return { set: unpacked.set, config, settled: new Map([...(await fingerprint(trees, before)), ...written]) };
 }
 
 /** The copy is brought to rest as the service is, and is given the same time for it. */

@@ -27,8 +27,7 @@ function success(run: RunDetail, style: Style): string {
   const parts = [`${name(run)}: ${style('good', 'succeeded')}${took === null ? '' : ` in ${duration(took)}`}`];
   const places = run.steps.filter((step) => step.action === 'copy' && done(step)).map(placeOf);
   if (places.length > 0) parts.push(`copied to ${places.join(' and ')}`);
-  const rest = restTime(run.steps);
-  if (rest !== null) parts.push(`at rest for ${duration(rest)}`);
+  if (run.outageMs !== null) parts.push(`stopped for ${duration(run.outageMs)}`);
   if (run.restorePoint !== null) parts.push(`restore point ${run.restorePoint}${isVerified(run) ? ' verified' : ''}`);
   if (run.reason !== null) parts.push(printable(run.reason));
   return parts.join(', ');
@@ -44,14 +43,6 @@ function isVerified(run: RunDetail): boolean {
 /** The steps of each destination carry its name: `copy-usb`, `verify-usb`. */
 function placeOf(step: StepView): string {
   return printable(step.name.replace(/^(copy|verify)-/, ''));
-}
-
-/** From the beginning of `quiesce` to the end of `resume`: as long as users may have noticed. */
-function restTime(steps: readonly StepView[]): number | null {
-  const quiesce = steps.find(({ action }) => action === 'quiesce');
-  const resume = steps.find(({ action }) => action === 'resume');
-  if (quiesce === undefined || resume === undefined || !done(resume)) return null;
-  return between(quiesce.startedAt, resume.finishedAt);
 }
 
 function done(step: StepView): boolean {
@@ -75,6 +66,7 @@ function failure(run: RunDetail, word: string, style: Style): string[] {
   if (first === undefined && run.reason !== null) lines.push(`  ${printable(run.reason)}`);
   const copies = run.steps.filter((step) => step.action === 'verifyCopy' && done(step)).map(placeOf);
   if (copies.length > 0) lines.push(`  Complete and verified: the copy on ${copies.join(' and on ')}.`);
+  if (run.outageMs !== null) lines.push(`  ${printable(run.service)} was stopped for ${duration(run.outageMs)}.`);
   const next = run.next ?? first?.next ?? null;
   if (next !== null) lines.push(`  Next: ${printable(next)}`);
   return lines;

@@ -66,6 +66,7 @@ export function runDetailLines(run: RunDetail, view: RunsView & { columns: numbe
     ['status', statusText(run.status, style)],
     ['requested', `${fullTime(run.requestedAt, moment.zone)} ${zone}${origin(run)}`],
     ...(run.startedAt === null ? [] : [['took', took(run, moment)]]),
+    ...(run.outageMs === null ? [] : [['stopped for', duration(run.outageMs)]]),
     ...(run.restorePoint === null ? [] : [['restore point', run.restorePoint]]),
   ];
   const steps = stepLines(watched(run), { ...view, now: moment.now, branches: new Map(), frame: 0 });

@@ -4,6 +4,7 @@ import { action, kind } from '#sdk/contract.ts';
 import { Dump } from '#sdk/databases/dump.ts';
 import { SET_ID, SetPurpose, VerifiedHow } from '#sdk/kinds/destination.ts';
 import { Release, Source, UnpackedTree } from '#sdk/kinds/service.ts';
+import { RegistrySettings } from '#sdk/registry/settings.ts';
 import { Retention } from '#sdk/retention.ts';
 
 const Warnings = z.array(z.string()).describe('What a person should know: vanished or changed files');
@@ -145,6 +146,7 @@ export const archive = kind('archive', 'Backup sets', {
       from: z.array(z.string()).describe('Destinations to take it from when it is not in staging'),
       release: Release.describe('What is to run afterwards'),
       image: z.boolean().default(true).describe('Put the images back too'),
+      registries: z.record(z.string(), RegistrySettings).default({}).describe('Who we are at registries'),
     }),
     output: z.object({ summary: z.string() }),
   }),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { action, kind, optionalAction } from '#sdk/contract.ts';
 import { Dump } from '#sdk/databases/dump.ts';
 import { ProbeResult } from '#sdk/probes.ts';
+import { RegistrySettings } from '#sdk/registry/settings.ts';
 
 /** One tree to put into a backup set. */
 export const Source = z.object({
@@ -52,6 +53,11 @@ const VersionPolicy = z
   .record(z.string(), z.json())
   .default({})
   .describe('The `update:` section and the registries, as far as they speak of versions');
+
+const Registries = z
+  .record(z.string(), RegistrySettings)
+  .default({})
+  .describe('Who we are at registries: an image that was removed meanwhile is fetched again');
 
 const Done = z.object({ summary: z.string() });
 
@@ -110,6 +116,7 @@ export const service = kind('service', 'A program with data worth keeping', {
       dumps: z.array(Dump),
       release: Release.describe('What is to run afterwards'),
       image: z.boolean().default(true).describe('Put the images back too'),
+      registries: Registries,
       check: z.boolean().default(false).describe('Only look whether each dump has a place; changes nothing'),
     }),
     output: Done,
@@ -163,6 +170,7 @@ export const service = kind('service', 'A program with data worth keeping', {
     input: z.object({
       release: Release,
       image: z.boolean().default(true).describe('Put the images back too, and not only start what is there'),
+      registries: Registries,
     }),
     output: z.object({ summary: z.string(), version: z.string().nullable() }),
   }),
@@ -175,6 +183,7 @@ export const service = kind('service', 'A program with data worth keeping', {
         root: z.string().startsWith('/').describe('The directory below which the whole paths lie'),
         trees: z.array(UnpackedTree),
         release: Release.nullable().describe('What ran when the files were captured'),
+        registries: Registries,
         timeoutMs: z.number().int().positive(),
         stableForMs: z.number().int().nonnegative(),
       }),

@@ -28,6 +28,9 @@ export const Manifest = z.union([Index, ImageManifest]);
 
 export const ImageConfig = z.object({
   created: z.string().nullish(),
+  os: z.string().nullish(),
+  architecture: z.string().nullish(),
+  variant: z.string().nullish(),
   config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
 });
 
@@ -39,6 +42,20 @@ export function manifestFor({ manifests }: z.output<typeof Index>, platform: str
   // An engine may tell no variant where the index names one, and the other way round.
   const loose = fitting.find((one) => one.platform.variant === '' || variant === '');
   return (exact ?? loose)?.digest ?? null;
+}
+
+/** What an image says of itself that no index speaks for; null when it does not say it. */
+export function platformIn({ os, architecture, variant }: z.output<typeof ImageConfig>): string | null {
+  if (!os || !architecture) return null;
+  return [os, architecture, ...(variant ? [variant] : [])].join('/');
+}
+
+/** Whether an image of the one platform runs where the other one does; a variant that is not told fits. */
+export function fits(platform: string, wanted: string): boolean {
+  const [os, architecture, variant = ''] = platform.split('/');
+  const [wantedOs, wantedArchitecture, wantedVariant = ''] = wanted.split('/');
+  const loose = variant === '' || wantedVariant === '' || variant === wantedVariant;
+  return os === wantedOs && architecture === wantedArchitecture && loose;
 }
 
 /** What this machine runs, for images of which nobody knows. */

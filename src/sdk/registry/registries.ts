@@ -125,6 +125,14 @@ async function factsOf(
   if (documents.digestOf(blob.body) !== imageId) throw bad(`the configuration of ${repository}:${tag} is damaged`);
   const config = documents.ImageConfig.safeParse(readJson(blob));
   const createdAt = config.success ? documents.creationOf(config.data) : null;
+  const made = config.success && own === first ? documents.platformIn(config.data) : null;
+  // What runs may tell a wrong platform of itself; an image for this machine is never a foreign one.
+  if (made !== null && ![platform, documents.ownPlatform()].some((one) => documents.fits(made, one))) {
+    throw new RegistryFailure(
+      'missing',
+      `${registry}/${repository}:${tag} is made for ${made}, and not for ${platform}`,
+    );
+  }
   return { digest: first.digest, manifestDigest: own.digest, imageId, createdAt };
 }
 

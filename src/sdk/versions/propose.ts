@@ -31,7 +31,7 @@ export async function proposeUpdate(
   const taken = verdicts.filter(({ kind }) => kind === 'available');
   const targets = taken.flatMap((verdict) => targetOf(verdict) ?? []);
   if (targets.length === 0) refuseUnknown(tools.name, verdicts);
-  if (targets.length === 0 && asked.to !== undefined) throw notThere(tools.name, asked.to);
+  if (targets.length === 0 && asked.to !== undefined) throw notThere(tools.name, asked.to, verdicts);
   return {
     available: targets.length > 0,
     from: taken.map(({ reference }) => reference).join(', '),
@@ -77,7 +77,13 @@ function refuseUnknown(service: string, verdicts: readonly ImageVerdict[]): void
   });
 }
 
-function notThere(service: string, to: string): AutopilotError {
+function notThere(service: string, to: string, verdicts: readonly ImageVerdict[]): AutopilotError {
+  const held = verdicts.find((one) => one.kind === 'held' && (one.to?.tag === to || one.to?.digest === to));
+  if (held !== undefined) {
+    return new AutopilotError('HA_CHECK_FAILED', `${service}: ${held.name} cannot go to ${to}: ${held.why}`, {
+      next: `see  homelab-autopilot updates list ${service}`,
+    });
+  }
   return new AutopilotError('HA_NOT_FOUND', `no image of ${service} has ${to} as a version newer than what runs`, {
     next: `see  homelab-autopilot updates list ${service}; to go back to an older one, use  enqueue rollback ${service}`,
   });

@@ -96,6 +96,18 @@ describe('a registry', () => {
     expect(facts).toMatchObject({ ok: false, reason: 'missing', detail: expect.stringContaining('not made for') });
   });
 
+  test('has an image for one other machine alone, without an index: that is said as well', async () => {
+    await registry.push('one/foreign:1', { platforms: ['linux/s390x'] });
+    await registry.push('one/variant:1', { platforms: ['linux/arm64/v8'] });
+    const facts = async (name: string, platform: string) =>
+      open().registries.facts(parseReference(`${registry.host}/one/${name}`), '1', platform);
+
+    const detail = expect.stringContaining(`is made for linux/s390x, and not for ${AMD}`);
+    expect(await facts('foreign', AMD)).toMatchObject({ ok: false, reason: 'missing', detail });
+    expect(await facts('foreign', 'linux/s390x')).toMatchObject({ ok: true });
+    expect(await facts('variant', 'linux/arm64')).toMatchObject({ ok: true });
+  });
+
   test('does not tell the age of an image that was made to be reproducible', async () => {
     await registry.push('one/timeless:1', { created: new Date(0) });
 

@@ -79,6 +79,15 @@ test('a version that a person names is all that is taken, also where another tag
   expect(named.targets.map(({ name }) => name)).toEqual(['web']);
 });
 
+test('a version that a person names is refused with the reason where it is made for another machine', async () => {
+  await registry.push('shop/web:1.9.0', { content: '9', platforms: ['linux/s390x'] });
+
+  await expect(propose({ to: '1.9.0' })).rejects.toMatchObject({
+    code: 'HA_CHECK_FAILED',
+    message: expect.stringMatching(/^shop: web cannot go to 1\.9\.0: .* is made for linux\/s390x/),
+  });
+});
+
 test('a registry that is away is a failure that is tried again, and never nothing to do', async () => {
   await using away = await startRegistry();
   const { digest } = await away.push('web:1.0.0');
