@@ -7,6 +7,7 @@ import { decide } from '#notify/decide.ts';
 import { incidentMessage, serviceOf } from '#notify/incident-message.ts';
 import { missedMessage } from '#notify/missed-message.ts';
 import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
+import { updateMessage, type WaitingVersions } from '#notify/update-message.ts';
 import type { Fire } from '#schedule/fire.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 import type { Outbox } from '#store/outbox.ts';
@@ -41,6 +42,17 @@ export function announceMissed(
   const origin = { homelab: global.name, timezone: global.timezone };
   const message = missedMessage(fires, { origin, host: around.host, at: now });
   if (message !== null) announce(message.message, { ...around, service: message.service, now, told: new Set() });
+}
+
+export function announceUpdate(
+  waiting: WaitingVersions,
+  { config, outbox }: { config: Config; outbox: Outbox },
+  now: Date,
+): void {
+  const { global } = config;
+  const origin = { homelab: global.name, timezone: global.timezone };
+  const message = updateMessage(waiting, { origin, host: global.host, at: now });
+  announce(message, { config, outbox, service: waiting.service, now, told: new Set() });
 }
 
 /** @param told of an incident that has begun, goes on, or is over. */

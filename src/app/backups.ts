@@ -202,7 +202,9 @@ async function restore(reach: Reach, id: string, wish: RestoreWish): Promise<Res
   const options = { overwrite, ...(to === null ? {} : { to }), ...(only.length === 0 ? {} : { only }) };
   // Nothing is changed before a copy was unpacked and found whole, so another one may be tried after it.
   return await fromAnyCopy(reach, { places: placesOf(reach, point) }, async (directory, place, warnings) => {
-    const restored = await withTools(settings, { signal, progress }, (tools) => restoreSet(tools, directory, options));
+    const restored = await withTools(settings, { name: 'local', signal, progress }, (tools) =>
+      restoreSet(tools, directory, options),
+    );
     const { files, bytes, targets } = restored;
     return { id: point.id, service: point.service, from: place.at.name, targets, files, bytes, warnings };
   });
@@ -222,7 +224,9 @@ async function verify(
     try {
       await using set = await opened(destinations, place, undefined);
       // Every file, not only the checksums of the parts: whoever asks for this wants to know which file is damaged.
-      const report = await withTools(settings, { signal, progress }, (tools) => verifySet(tools, set.directory));
+      const report = await withTools(settings, { name: 'local', signal, progress }, (tools) =>
+        verifySet(tools, set.directory),
+      );
       if (report.ok) await destinations.noteVerified(place, new Date());
       copies.push({ ...where, status: report.ok ? 'verified' : 'damaged', detail: verifySummary(report) });
     } catch (error) {

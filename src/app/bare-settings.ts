@@ -32,7 +32,7 @@ export async function bareSettings(): Promise<Settings> {
       hosts: [host],
       hypervisors: [],
       destinations: [],
-      notifications: { cooldownMs: 0, channels: [], routes: [] },
+      notifications: { cooldownMs: 0, channels: [], routes: [], report: null },
       registries: {},
       monitoring: { ...DEFAULT_MONITORING, enabled: false },
       services: [],

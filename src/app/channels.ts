@@ -4,7 +4,7 @@ import { createPerformer, type Performer } from '#app/performer.ts';
 import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import type { PluginInstance } from '#config/types.ts';
+import type { Config, PluginInstance } from '#config/types.ts';
 import { AutopilotError, errorFacts } from '#kernel/errors.ts';
 import { derivedId, newId } from '#kernel/ids.ts';
 import type { JsonObject } from '#kernel/json.ts';
@@ -16,6 +16,20 @@ const ANSWER_MS = 60_000;
 export type SendOutcome =
   | { delivered: true; detail: string }
   | { delivered: false; detail: string; refused: Refusal; retryAfterMs: number | undefined };
+
+/** Something that takes messages, under the name by which the outbox knows it. */
+export interface Line {
+  name: string;
+  /** Never throws. */
+  send(message: Message, signal: AbortSignal): Promise<SendOutcome>;
+}
+
+export function channelLines({ notifications }: Config, performer: Performer): Line[] {
+  return notifications.channels.map((channel) => ({
+    name: channel.name,
+    send: (message, signal) => sendMessage(performer, { channel, message }, signal),
+  }));
+}
 
 /** Never throws: what a plugin throws is why the message waits. */
 export async function sendMessage(
@@ -38,10 +52,15 @@ export async function sendMessage(
     });
     return delivered ? { delivered, detail } : { delivered, detail, refused, retryAfterMs };
   } catch (error) {
-    const { message: text, next } = errorFacts(error);
-    const detail = next === undefined ? text : `${text}; ${next}`;
-    return { delivered: false, detail, refused: 'busy', retryAfterMs: undefined };
+    return triedInVain(error);
   }
+}
+
+/** What is thrown is why a message waits. */
+export function triedInVain(error: unknown): SendOutcome {
+  const { message: text, next } = errorFacts(error);
+  const detail = next === undefined ? text : `${text}; ${next}`;
+  return { delivered: false, detail, refused: 'busy', retryAfterMs: undefined };
 }
 
 export interface TestResult {

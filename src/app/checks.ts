@@ -5,7 +5,7 @@ import { parseDuration } from '#kernel/duration.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
 import { canonicalJson } from '#kernel/json.ts';
 import type { Check } from '#monitor/check.ts';
-import { RESOURCES, subjectId, wordOf } from '#monitor/check.ts';
+import { heartbeatId, RESOURCES, subjectId, wordOf } from '#monitor/check.ts';
 
 /** Of a probe that says nothing of it. */
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -15,7 +15,10 @@ const HYPERVISOR_TIMEOUT_MS = 30_000;
 
 export function checksOfConfig(config: Config): Check[] {
   if (!config.monitoring.enabled) return [];
-  const ofServices = config.services.flatMap(checksOfService);
+  const ofServices = config.services.flatMap((service) => [
+    ...checksOfService(service),
+    ...heartbeatsOf(service, config),
+  ]);
   // A host is watched for what runs on it: one that nothing is asked of may well be asleep.
   const hosts = [...new Set(ofServices.map(({ host }) => host))];
   return [...ofServices, ...hosts.flatMap((host) => checksOfHost(host, config)), ...checksOfHypervisors(config)];
@@ -36,6 +39,20 @@ export function checksOfService({ name, host, checks }: ServiceConfig): Check[] 
     };
   });
   return [...new Map(all.map((check) => [check.id, check])).values()];
+}
+
+/** Silence is measured, so one look is enough to know of it. */
+function heartbeatsOf({ name: service, host, heartbeats }: ServiceConfig, { monitoring }: Config): Check[] {
+  return heartbeats.map(({ name, everyMs }) => ({
+    id: heartbeatId(name),
+    subject: subjectId('service', service),
+    host,
+    ask: { kind: 'heartbeat', name, everyMs },
+    intervalMs: Math.min(monitoring.intervalMs, everyMs),
+    timeoutMs: monitoring.timeoutMs,
+    failureThreshold: 1,
+    successThreshold: 1,
+  }));
 }
 
 function checksOfHost(host: string, { monitoring }: Config): Check[] {
@@ -86,5 +103,7 @@ function checksOfHypervisors({ hypervisors, services, monitoring }: Config): Che
 
 /** Every host of the configuration, with nothing for those that check nothing. */
 export function byHost(checks: readonly Check[], hosts: readonly string[]): Map<string, Check[]> {
-  return new Map(hosts.map((host) => [host, checks.filter((check) => check.host === host)]));
+  // The controller listens for heartbeats itself.
+  const asked = checks.filter(({ ask }) => ask.kind !== 'heartbeat');
+  return new Map(hosts.map((host) => [host, asked.filter((check) => check.host === host)]));
 }

@@ -4,16 +4,17 @@ import type { Absences } from '#app/absences.ts';
 import { createAbsences } from '#app/absences.ts';
 import { announceRun } from '#app/announce.ts';
 import { createAnswers } from '#app/answers.ts';
-import { dispatch } from '#app/dispatcher.ts';
 import { heldBack } from '#app/hold-back.ts';
 import { indexStep } from '#app/index-step.ts';
 import { startMonitoring } from '#app/monitoring.ts';
 import { createPerformer } from '#app/performer.ts';
+import { createPinger } from '#app/pinger.ts';
 import { projectEvents } from '#app/projector.ts';
 import { startScheduling } from '#app/scheduling.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
 import { warningsOf } from '#app/step-warnings.ts';
+import { tell } from '#app/telling.ts';
 import { loadWorkflows } from '#app/workflows.ts';
 import type { Engine } from '#engine/engine.ts';
 import { createEngine } from '#engine/engine.ts';
@@ -80,6 +81,7 @@ export async function startController(settings: Settings, address: RedisAddress,
   const index = { points: createRestorePointIndex(db), drills: createDrills(db) };
   const outbox = createOutbox(db, { now });
   const history = createHistory(db);
+  const pinger = createPinger({ config, history, outbox, now });
   const decisions = createDecisions(db, { now });
   const journal = createJournal(db, {
     now,
@@ -87,10 +89,12 @@ export async function startController(settings: Settings, address: RedisAddress,
       indexStep(index, { run, step, result });
       for (const warning of warningsOf(result)) journal.tellStory(run, `step ${step.key}: ${warning}`);
     },
+    onStarted: (id) => pinger.started(id),
     onFinished: (id) => {
       const run = journal.run(id);
       if (run !== undefined) decisions.decide(heldBack(run));
       announceRun(id, { config, history, outbox }, now());
+      pinger.ended(id);
     },
   });
   const transport = stack.use(createTransport(redis, (run) => describeRun(journal, run)));
@@ -156,7 +160,7 @@ export async function startController(settings: Settings, address: RedisAddress,
   );
   const secrets = createSecretResolver(config);
   const performer = stack.use(createPerformer(settings, { host: config.global.host, secrets }));
-  const telling = dispatch({ config, outbox, performer, log, now }, stopping.signal);
+  const telling = tell({ settings, db, history, outbox, performer, log, now }, stopping.signal);
   stack.defer(async () => {
     stopping.abort();
     await Promise.allSettled([projecting, keeping, telling, monitoring.ended]);

@@ -1,7 +1,6 @@
 /** Empties the outbox: hands each message to its channel, one at a time, until the channel took it or it is given up. */
-import { type SendOutcome, sendMessage } from '#app/channels.ts';
-import type { Performer } from '#app/performer.ts';
-import type { Config, PluginInstance } from '#config/types.ts';
+import type { Line, SendOutcome } from '#app/channels.ts';
+import type { Config } from '#config/types.ts';
 import { errorText } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
 import { GIVE_UP_MS, nextTry } from '#notify/back-off.ts';
@@ -12,7 +11,8 @@ import type { Outbox, OutboxEntry } from '#store/outbox.ts';
 export interface DispatcherPorts {
   config: Config;
   outbox: Outbox;
-  performer: Performer;
+  /** All that take messages. */
+  lines: readonly Line[];
   log: Log;
   now(): Date;
 }
@@ -28,17 +28,16 @@ const GIVE_UP_LOOK_MS = 60_000;
  */
 export async function dispatch(ports: DispatcherPorts, signal: AbortSignal): Promise<void> {
   ports.outbox.reopen();
-  const { channels } = ports.config.notifications;
-  await Promise.all([...channels.map((channel) => serve(ports, channel, signal)), giveUpInTime(ports, signal)]);
+  await Promise.all([...ports.lines.map((line) => serve(ports, line, signal)), giveUpInTime(ports, signal)]);
 }
 
 /** A channel that is slow or away holds up nothing but its own messages. */
-async function serve(ports: DispatcherPorts, channel: PluginInstance, signal: AbortSignal): Promise<void> {
+async function serve(ports: DispatcherPorts, line: Line, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      endQuiet(ports, channel.name);
-      const entry = ports.outbox.next(channel.name);
-      if (entry !== undefined) await deliver(ports, { channel, entry }, signal);
+      endQuiet(ports, line.name);
+      const entry = ports.outbox.next(line.name);
+      if (entry !== undefined) await deliver(ports, { line, entry }, signal);
     } catch (error) {
       ports.log.warn('the outbox could not be looked after; trying again', { error: errorText(error) });
     }
@@ -61,10 +60,10 @@ function endQuiet({ outbox, config }: DispatcherPorts, channel: string): void {
 
 async function deliver(
   ports: DispatcherPorts,
-  { channel, entry }: { channel: PluginInstance; entry: OutboxEntry },
+  { line, entry }: { line: Line; entry: OutboxEntry },
   signal: AbortSignal,
 ): Promise<void> {
-  const outcome = await sendMessage(ports.performer, { channel, message: entry.message }, signal);
+  const outcome = await line.send(entry.message, signal);
   // Told to stop in the middle: nobody knows whether it arrived, and the next controller sends it again.
   if (signal.aborted && !outcome.delivered) return;
   record(ports, entry, outcome);
@@ -109,8 +108,8 @@ async function giveUpInTime(ports: DispatcherPorts, signal: AbortSignal): Promis
 }
 
 /** What is too old: for channels that are closed or not configured any more, and for the one that has just failed. */
-function giveUp({ config, outbox, log, now }: DispatcherPorts, failed?: string): void {
-  const hopeful = config.notifications.channels.map(({ name }) => name).filter((name) => name !== failed);
+function giveUp({ lines, outbox, log, now }: DispatcherPorts, failed?: string): void {
+  const hopeful = lines.map(({ name }) => name).filter((name) => name !== failed);
   const count = outbox.giveUp(new Date(now().getTime() - GIVE_UP_MS), hopeful);
   if (count > 0) log.error('notifications were given up', { count });
 }

@@ -11,6 +11,8 @@ import { newId } from '#kernel/ids.ts';
 import type { Progress, Tools } from '#sdk/tools.ts';
 
 export interface LocalWork {
+  /** What messages call it. */
+  name: string;
   signal: AbortSignal;
   progress(progress: Progress): void;
 }
@@ -21,7 +23,7 @@ const FULL_PRIORITY = { nice: 0, ionice: 'none' } as const;
 /** Hands the tools to the work; commands that it started and its scratch directory are gone when it has ended. */
 export async function withTools<T>(
   { config, catalog }: Settings,
-  { signal, progress }: LocalWork,
+  { name, signal, progress }: LocalWork,
   work: (tools: Tools) => Promise<T>,
 ): Promise<T> {
   const { host, stateDir } = config.global;
@@ -37,7 +39,7 @@ export async function withTools<T>(
     now: () => new Date(),
     secret: createSecretResolver(config),
   };
-  const execution = { config: {}, name: 'local', stepKey, signal, scratch, use: noInstances };
+  const execution = { config: {}, name, stepKey, signal, scratch, use: noInstances };
   return await work(createTools(execution, ports, { ...SILENT_VOICE, progress }));
 }
 

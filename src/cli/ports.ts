@@ -149,6 +149,8 @@ export interface Rooms {
    * @throws AutopilotError HA_NOT_FOUND with the nearest name, HA_REDIS_UNREACHABLE.
    */
   askChecks(settings: Settings, options: { services: readonly string[]; signal: AbortSignal }): Promise<AskedCheck[]>;
+  /** A heartbeat reports. @throws AutopilotError HA_NOT_FOUND with the nearest name, HA_REDIS_UNREACHABLE. */
+  beat(settings: Settings, name: string): Promise<void>;
   /** @throws AutopilotError HA_NOT_FOUND with the nearest name. */
   findService(settings: Settings, name: string): Promise<ServiceConfig>;
   /** Breaks the update of a copy in every way. @throws AutopilotError HA_USAGE for a service that cannot be copied. */

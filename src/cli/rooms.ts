@@ -73,6 +73,7 @@ export const realRooms: Rooms = {
   checkUpdates,
   openHealth: async (settings, now) => (await import('#app/health-view.ts')).openHealthView(settings, now),
   askChecks,
+  beat: async (settings, name) => (await import('#app/beat.ts')).beat(settings, name),
   findService: async ({ config: known }, name) => (await import('#app/planning.ts')).serviceNamed(known, name),
   rehearse: async (settings, wish) => (await import('#app/rehearse/rehearse.ts')).rehearse(settings, wish),
   serviceState: async (settings, service) => (await import('#app/service-state.ts')).serviceState(settings, service),

@@ -4,6 +4,7 @@ import { check } from '#config/check.ts';
 import { isObject } from '#config/instances.ts';
 import { addError } from '#config/issues.ts';
 import { child, locate } from '#config/locate.ts';
+import { compilePing } from '#config/ping.ts';
 import { compileSchedule, mergeSchedule } from '#config/schedule.ts';
 import { Backup } from '#config/schema.ts';
 import { fullPath, type Section } from '#config/section.ts';
@@ -52,6 +53,7 @@ export function compileBackup(
   const within = keepWithin === undefined ? {} : { keep_within_ms: keepWithin };
   return {
     schedule,
+    ping: compilePing(backup.ping, spot),
     destinations: [...new Set(backup.destinations)],
     compression: backup.compression,
     retention: Retention.parse({ ...counts, ...within, timezone: around.timezone }),
@@ -80,6 +82,7 @@ function compileDrill(
   }
   return {
     schedule: compileSchedule(drill.schedule, { section: inside, inherited }, timezone),
+    ping: compilePing(drill.ping, { section: inside, inherited }),
     destination,
     maxBytes: drill.max_bytes,
     timeoutMs: drill.timeout,

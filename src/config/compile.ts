@@ -7,6 +7,7 @@ import { checkDependencies } from '#config/depends-on.ts';
 import { hostName } from '#config/fields.ts';
 import { pluginDirOf } from '#config/find.ts';
 import { compileGlobal } from '#config/global.ts';
+import { reportSharedHeartbeats } from '#config/heartbeats.ts';
 import { compileHypervisors } from '#config/hypervisors.ts';
 import { isObject, pick, readInstances } from '#config/instances.ts';
 import type { Report } from '#config/issues.ts';
@@ -68,7 +69,11 @@ export function compile(
     updateDefaults,
   });
   const names = written.services.flatMap(({ node }) => textOf(child(node, 'name')) ?? []);
-  const notifications = compileNotifications(sectionOf(work, 'notifications'), { catalog, services: names });
+  const notifications = compileNotifications(sectionOf(work, 'notifications'), {
+    catalog,
+    services: names,
+    timezone,
+  });
   return {
     config: {
       file,
@@ -187,6 +192,7 @@ function compileServices(work: Work, around: ServiceSurroundings): CompiledServi
     return { node, path, name: servicePath(service), report, secretFiles };
   });
   reportDuplicates(sections);
+  reportSharedHeartbeats(sections);
   checkDependencies(sections);
   return sections.flatMap((section) => compileService(section, around) ?? []);
 }

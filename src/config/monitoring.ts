@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { check } from '#config/check.ts';
 import { duration, timeLimit } from '#config/fields.ts';
+import { Heartbeat } from '#config/heartbeats.ts';
 import { asJson, isObject, pick } from '#config/instances.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
@@ -78,14 +79,17 @@ const forms = Probe.options.map((form) => {
 });
 
 /** One entry of a service's `monitor:` list. */
-const MonitorEntry = z.discriminatedUnion('type', forms as [ProbeForm, ...ProbeForm[]]);
+const MonitorEntry = z.discriminatedUnion('type', [
+  ...(forms as [ProbeForm, ...ProbeForm[]]),
+  Heartbeat as unknown as ProbeForm,
+]);
 
 /** The key of a service. */
 export const MonitorList = z
   .array(MonitorEntry)
   .optional()
   .meta({ expects: 'a list of probes' } satisfies FieldNotes)
-  .describe('How it is watched: probes as in `validate`. Default: those of `validate`');
+  .describe('How it is watched: probes as in `validate`, and heartbeats. Default: those of `validate`');
 
 export function compileMonitoring(value: Json, section: Section): MonitoringConfig {
   const read = check(Monitoring, value, { section });
@@ -136,6 +140,8 @@ export function checksOf(
   const own = settleProbes('monitor', written, { section, outside: monitoring.outside });
   const entries = Array.isArray(own) ? own.filter(isObject) : [];
   return entries.flatMap((entry, index) => {
+    // Nobody asks it.
+    if (entry['type'] === 'heartbeat') return [];
     const every = entry['interval'];
     const asked = typeof every === 'string' ? parseDuration(every) : undefined;
     const limit = Math.min(monitoring.timeoutMs, asked ?? monitoring.intervalMs);

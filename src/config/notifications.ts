@@ -8,13 +8,14 @@ import type { FieldNotes } from '#config/introspect.ts';
 import { addError, type Path } from '#config/issues.ts';
 import { child, locate } from '#config/locate.ts';
 import { prepare } from '#config/prepare.ts';
+import { compileSchedule } from '#config/schedule.ts';
 import { ChannelCore } from '#config/schema.ts';
 import { fullPath, type Section } from '#config/section.ts';
-import type { NotificationRoute, NotificationsConfig, PluginInstance } from '#config/types.ts';
+import type { NotificationRoute, NotificationsConfig, PluginInstance, ReportConfig } from '#config/types.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
-import { EVENTS, EVENTS_NOT_YET, matchesEvent } from '#sdk/events.ts';
+import { EVENTS, matchesEvent } from '#sdk/events.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -35,6 +36,11 @@ const Route = z.object({
   quiet_hours: QuietHours.optional().describe('When these channels are not to be disturbed'),
 });
 
+const Report = z.object({
+  schedule: z.string().describe('When: cron with 5 or 6 fields, or @daily, @weekly and the like, in global.timezone'),
+  channels: z.array(z.string()).min(1).describe('Names of the channels that get it'),
+});
+
 /** The keys of the section; `channels` are read one by one, each with its plugin's own keys. */
 export const Notifications = z.object({
   cooldown: duration()
@@ -47,6 +53,7 @@ export const Notifications = z.object({
     .describe(
       'Default: every channel is told of "*_failed", "*_warning", schedule_missed, needs_attention, service_down and service_recovered',
     ),
+  report: Report.optional().describe('A regular report of what went well, what did not, and what waits'),
 });
 
 const DEFAULT_EVENTS = [
@@ -62,6 +69,7 @@ export interface NotificationSurroundings {
   catalog: PluginCatalog;
   /** Names of all services, also of those that are wrong. */
   services: readonly string[];
+  timezone: string;
 }
 
 export function compileNotifications(
@@ -76,9 +84,10 @@ export function compileNotifications(
     cooldownMs: value?.cooldown ?? 0,
     channels: channels.instances,
     routes: value?.routes?.map(compileRoute) ?? everywhere(channels.names),
+    report: compileReport(value?.report, section, { channels: channels.names, timezone: around.timezone }),
   };
   checkRoutes(value?.routes ?? [], section, { channels: channels.names, services: around.services });
-  const rest = defaulted(Notifications, isObject(prepared) ? pick(prepared, ['cooldown', 'routes']) : {});
+  const rest = defaulted(Notifications, isObject(prepared) ? pick(prepared, ['cooldown', 'routes', 'report']) : {});
   const effective = { ...(isObject(rest) ? rest : {}), channels: channels.effective };
   return { config, effective };
 }
@@ -101,6 +110,26 @@ function compileChannels(
     effective[name] = defaulted(instanceSchema(read.plugin, ChannelCore), read.prepared) ?? {};
   }
   return { instances, names: entries.map(([name]) => name), effective };
+}
+
+function compileReport(
+  report: z.output<typeof Report> | undefined,
+  section: Section,
+  { channels, timezone }: { channels: readonly string[]; timezone: string },
+): ReportConfig | null {
+  const node = child(section.node, 'report');
+  if (report === undefined || node === undefined) return null;
+  const inside = { ...section, node, path: [...section.path, 'report'], name: `${section.name}.report` };
+  for (const [i, name] of report.channels.entries()) {
+    if (!channels.includes(name)) reportUnknownChannel(inside, ['channels', i], { name, known: channels });
+  }
+  const schedule = compileSchedule(report.schedule, { section: inside, inherited: false }, timezone);
+  return schedule === null ? null : { schedule, channels: [...new Set(report.channels)] };
+}
+
+function reportUnknownChannel(section: Section, path: Path, about: { name: string; known: readonly string[] }): void {
+  const problem = unknown('channel', about.name, about.known);
+  addError(section.report, { at: locate(section.node, path).at, path: fullPath({ section, path }), ...problem });
 }
 
 function compileRoute(route: z.output<typeof Route>): NotificationRoute {
@@ -141,9 +170,6 @@ function checkRoutes(
 /** A route that could never be taken is a mistake: somebody would rely on it. */
 function eventProblem(pattern: string): { message: string; suggestion?: string | undefined } | undefined {
   if (EVENTS.some((event) => matchesEvent(pattern, event))) return undefined;
-  if (EVENTS_NOT_YET.some((event) => matchesEvent(pattern, event))) {
-    return { message: `"${pattern}" does not occur in this version of Homelab Autopilot; leave it out` };
-  }
   return unknown('event', pattern, EVENTS);
 }
 

@@ -1,5 +1,6 @@
 /** The reference page of the configuration, made from the same schemas that judge it. */
 import { z } from 'zod';
+import { Heartbeat } from '#config/heartbeats.ts';
 import { core, isSecretField, layers, notesOf, shapeOf } from '#config/introspect.ts';
 import { CHECK_KEYS, Monitoring, MonitorList } from '#config/monitoring.ts';
 import { Notifications } from '#config/notifications.ts';
@@ -68,6 +69,8 @@ const PROBES = `## Probes
 Questions whose answer tells whether a service works; each has a \`type\`, and the keys of that. See [probes](../probes.md).
 `;
 
+const HEARTBEAT_NOTE = `Under \`monitor:\` alone: nobody asks, something reports. See [monitoring](../monitoring.md#heartbeats).`;
+
 const CHECK_NOTE = `An entry of a service's \`monitor:\` is a probe that says a little more.`;
 
 export function configurationReference(catalog: PluginCatalog): string {
@@ -97,6 +100,7 @@ export function configurationReference(catalog: PluginCatalog): string {
     section('## `monitoring`', rowsOf(Monitoring, ''), MONITORING_NOTE),
     PROBES,
     ...Probe.options.map((probe) => section(`### \`type: ${typeOf(probe)}\``, rowsOf(withoutType(probe), ''))),
+    section('### `type: heartbeat`', rowsOf(Heartbeat.omit({ type: true }), ''), HEARTBEAT_NOTE),
     section('### Keys of a check', rowsOf(z.object(CHECK_KEYS), ''), CHECK_NOTE),
     section('## `services`', rowsOf(ServiceCore, ''), 'A list; each has these, and the keys of its plugin.'),
     ...plugins(catalog, 'service').map((plugin) =>

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { MonitorList } from '#config/monitoring.ts';
+import { pingField } from '#config/ping.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
 import { GuestId } from '#sdk/guests.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
@@ -59,6 +60,7 @@ export const Backup = z.object({
   schedule: scheduleField().describe(
     'When: cron with 5 or 6 fields, @daily and the like, a map that says more, or false',
   ),
+  ping: pingField(),
   destinations: z.array(z.string()).default([]).describe('Names of the destinations that each set is copied to'),
   compression: Compression.prefault({}).describe('How sets are compressed'),
   retention: RetentionRules.prefault({}).describe('Which sets are kept: a set is kept when any rule keeps it'),
@@ -66,6 +68,7 @@ export const Backup = z.object({
   drill: z
     .object({
       schedule: scheduleField().describe('When a restore is tried: cron, a map, or false for never'),
+      ping: pingField(),
       destination: z
         .string()
         .optional()
@@ -85,6 +88,7 @@ export const Update = z.object({
   schedule: scheduleField().describe(
     'When updates are looked for, and made: cron, a map, or false for never. Only services with an `update:` section of their own',
   ),
+  ping: pingField(),
   window: WindowForm.nullable()
     .optional()
     .describe('Scheduled updates start only within it; a window of the schedule itself goes first'),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { BACKUP_KEYS, type BackupSurroundings, compileBackup, mergeBackup } from '#config/backup.ts';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
+import { heartbeatsOf } from '#config/heartbeats.ts';
 import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readInstance } from '#config/instances.ts';
 import { shapeOf } from '#config/introspect.ts';
 import { addError, type Place } from '#config/issues.ts';
@@ -71,6 +72,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
   const { name, type } = read.core;
   const own = settled(read.config, section, around.monitoring);
   const checks = checksOf({ prepared: read.prepared, config: own, section }, around.monitoring);
+  const heartbeats = heartbeatsOf(read.prepared['monitor']);
   const dependsOn = [...new Set(read.core.depends_on ?? [])];
   const config = { ...own, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
@@ -81,6 +83,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
       host,
       dependsOn,
       checks,
+      heartbeats,
       guest: guestOf(read.core),
       config,
       backup: backup.section,

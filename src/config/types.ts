@@ -62,6 +62,13 @@ export interface NotificationsConfig {
   cooldownMs: number;
   channels: PluginInstance[];
   routes: NotificationRoute[];
+  /** Null: no regular report is made. */
+  report: ReportConfig | null;
+}
+
+export interface ReportConfig {
+  schedule: ScheduleRules;
+  channels: string[];
 }
 
 export interface NotificationRoute {
@@ -99,6 +106,13 @@ export interface ServiceCheck {
   successThreshold: number;
 }
 
+/** Something that reports by itself. */
+export interface HeartbeatConfig {
+  /** By which it reports; no two have the same. */
+  name: string;
+  everyMs: number;
+}
+
 export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Names of the services that this one needs; there is no circle among them. */
@@ -107,9 +121,17 @@ export interface ServiceConfig extends PluginInstance {
   guest: { hypervisor: string; id: string } | null;
   /** How it is watched; empty when nothing tells whether it works. */
   checks: ServiceCheck[];
+  heartbeats: HeartbeatConfig[];
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;
+}
+
+/** A dead-man's switch outside, of one schedule. */
+export interface PingConfig {
+  url: SecretRef;
+  /** Whether the address may be of this machine or of a private network. */
+  allowPrivate: boolean;
 }
 
 export interface UpdateConfig {
@@ -117,6 +139,8 @@ export interface UpdateConfig {
   wanted: boolean;
   /** Null when nothing is updated by itself. */
   schedule: ScheduleRules | null;
+  /** Null: nobody outside is told of runs of the schedule. */
+  ping: PingConfig | null;
   policy: Policy;
   minAgeMs: number;
   /** Regular expressions: one for all images, or one for some parts of the service. */
@@ -127,6 +151,7 @@ export interface UpdateConfig {
 
 export interface BackupConfig {
   schedule: ScheduleRules | null;
+  ping: PingConfig | null;
   /** Names of destinations, at least one. */
   destinations: string[];
   compression: z.output<typeof Compression>;
@@ -138,6 +163,7 @@ export interface BackupConfig {
 export interface DrillConfig {
   /** Null when nothing is drilled by itself. */
   schedule: ScheduleRules | null;
+  ping: PingConfig | null;
   /** Null: the first of the destinations. */
   destination: string | null;
   maxBytes: number;

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { check } from '#config/check.ts';
 import { asJson, pick } from '#config/instances.ts';
+import { compilePing } from '#config/ping.ts';
 import { compileSchedule, scheduleForm } from '#config/schedule.ts';
 import { Update, Updates } from '#config/schema.ts';
 import type { Section } from '#config/section.ts';
@@ -22,6 +23,7 @@ export function compileUpdate(
   const parts = new Set(rollback.restore);
   return {
     schedule: compileSchedule(withWindow(update), spot, timezone),
+    ping: compilePing(update.ping, spot),
     policy,
     minAgeMs,
     tags,

@@ -60,6 +60,7 @@ async function make(
     }));
   }
   if (ask.kind === 'hypervisor') return [await inspect(check, ask.plugin, { ports, voice, signal })];
+  if (ask.kind === 'heartbeat') throw new AutopilotError('HA_INTERNAL', `${ask.name} reports, and is not asked`);
   const stepKey = `check-${id}`;
   await using scratch = openScratch(ports.stateDir, stepKey);
   const use = (): never => {

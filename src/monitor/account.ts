@@ -19,7 +19,8 @@ export function ofCheck(
     ...timed(classOf(after), time),
     count: 1,
     bad: last.ok ? 0 : 1,
-    tookMs: last.ok ? last.tookMs : null,
+    // Nobody asked, so nobody waited for the answer.
+    tookMs: last.ok && check.ask.kind !== 'heartbeat' ? last.tookMs : null,
   };
 }
 

@@ -2,6 +2,7 @@
 import { ofCheck, ofSubject } from '#monitor/account.ts';
 import type { Check, Result } from '#monitor/check.ts';
 import { keyOf, staleAfterMs, subjectOfFinding } from '#monitor/check.ts';
+import { withHeartbeats } from '#monitor/heartbeat.ts';
 import { settle } from '#monitor/incidents.ts';
 import type { CheckState } from '#monitor/judge.ts';
 import { judge } from '#monitor/judge.ts';
@@ -14,7 +15,8 @@ export function advance(world: World, results: readonly Result[], around: Around
   const deltas: Delta[] = [];
   const touched = new Set<string>();
   const members = membersOf(states, around.checks);
-  for (const result of results.toSorted((a, b) => a.at - b.at)) {
+  const heard = withHeartbeats(world.states, results, around);
+  for (const result of heard.toSorted((a, b) => a.at - b.at)) {
     const check = around.checks.get(result.check);
     // Of an earlier configuration.
     if (check === undefined) continue;

@@ -5,10 +5,11 @@ import { PluginRef } from '#sdk/plan.ts';
 export const RESOURCES = ['disk', 'inodes', 'memory', 'swap', 'load'] as const;
 export type Resource = (typeof RESOURCES)[number];
 
-/** How a worker finds out. */
+/** How it is found out: a worker asks, or, for a heartbeat, the controller listens. */
 const Ask = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('probe'), probe: z.record(z.string(), z.json()) }),
   z.object({ kind: z.literal('hypervisor'), plugin: PluginRef }),
+  z.object({ kind: z.literal('heartbeat'), name: z.string(), everyMs: z.number().positive() }),
   z.object({ kind: z.literal('resource'), resource: z.enum(RESOURCES), limit: z.number() }),
 ]);
 
@@ -68,6 +69,11 @@ export function subjectName(id: string): string {
   return kind === 'resource' ? name.replace('/', ': ') : name;
 }
 
+/** The check that a report of this name belongs to, on whichever machine it is made. */
+export function heartbeatId(name: string): string {
+  return `heartbeat ${name}`;
+}
+
 /** Under which its history is kept. */
 export function keyOf({ check, item }: Pick<Finding, 'check' | 'item'>): string {
   return item === null ? check : `${check} ${item}`;
@@ -87,5 +93,6 @@ export function staleAfterMs({ intervalMs, timeoutMs }: Pick<Check, 'intervalMs'
 export function wordOf(ask: Check['ask']): string {
   if (ask.kind === 'resource') return ask.resource;
   if (ask.kind === 'hypervisor') return `hypervisor ${ask.plugin.name}`;
+  if (ask.kind === 'heartbeat') return heartbeatId(ask.name);
   return typeof ask.probe['type'] === 'string' ? ask.probe['type'] : 'probe';
 }

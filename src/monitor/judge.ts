@@ -29,8 +29,8 @@ export function judge(check: Check, before: CheckState | undefined, found: Resul
   const result = { ...found, ok: isGood(check, before, found) };
   if (before === undefined) return count(check, nothingKnown(result), { result, planned });
   const age = result.at - before.last.at;
-  // Two workers of one host for a moment, or one that was started anew: one answer counts once.
-  if (age < check.intervalMs / 4 && age > -SET_BACK_MS) return before;
+  // Two workers of one host for a moment, or one that was started anew: one answer counts once. A report is none.
+  if (check.ask.kind !== 'heartbeat' && age < check.intervalMs / 4 && age > -SET_BACK_MS) return before;
   const inARow = age >= 0 && age <= staleAfterMs(check);
   return count(check, inARow ? before : { ...before, streak: 0, badSince: null }, { result, planned });
 }

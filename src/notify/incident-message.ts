@@ -33,7 +33,9 @@ export function incidentMessage({ what, incident }: Told, { origin, host, hit, a
     title: `${subjectName(subject)} ${wordsOf(subject, what)}`,
     text: [
       ...lines,
-      ...(hit.length === 0 || what === 'up' ? [] : [`Down because of it: ${hit.map(subjectName).join(', ')}.`]),
+      ...(hit.length === 0 || what === 'up'
+        ? []
+        : [`Down because of it: ${[...new Set(hit.map(subjectName))].join(', ')}.`]),
       ...(run === null
         ? []
         : [`Our run ${shortId(run)} had it at that time: see  homelab-autopilot runs show ${shortId(run)}`]),
@@ -73,7 +75,8 @@ function wordsOf(subject: string, what: Told['what']): string {
   const { kind } = subjectOf(subject);
   const [down, up] = WORDS[kind];
   if (what === 'up') return up;
-  return what === 'still' ? `still ${down}` : down;
+  if (what === 'down') return down;
+  return down.startsWith('is ') ? down.replace('is ', 'is still ') : `still ${down}`;
 }
 
 const WORDS: Record<SubjectKind, [down: string, up: string]> = {

@@ -1,10 +1,11 @@
-/** The events that a person can be told of. What is listed here can occur today; later features add theirs. */
+/** The events that a person can be told of. What is listed here can occur. */
 
 export const EVENTS = [
   'backup_success',
   'backup_failed',
   'update_success',
   'update_failed',
+  'update_available',
   'rollback_executed',
   'drill_success',
   'drill_failed',
@@ -16,9 +17,6 @@ export const EVENTS = [
   'resource_warning',
   'needs_attention',
 ] as const;
-
-/** Events of the design whose feature is not built yet. */
-export const EVENTS_NOT_YET: readonly string[] = ['update_available'];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */
 export function matchesEvent(pattern: string, event: string): boolean {

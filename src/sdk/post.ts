@@ -78,7 +78,8 @@ function refusalOf(status: number): Refusal {
   return 'message';
 }
 
-async function allowedTarget(
+/** @throws AutopilotError HA_CONFIG_INVALID when the address may not be used, HA_REMOTE_UNREACHABLE without such a machine. */
+export async function allowedTarget(
   url: string,
   { name, allowPrivate }: { name: string; allowPrivate: boolean },
 ): Promise<URL> {

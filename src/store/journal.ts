@@ -13,6 +13,8 @@ export interface JournalOptions {
   now(): Date;
   /** Called inside the transaction that records a successful step: other tables follow the run's results. */
   onRecorded?: (run: string, step: Parameters<Journal['record']>[1], result: Parameters<Journal['record']>[2]) => void;
+  /** Called inside the transaction that lets a run begin. */
+  onStarted?: (run: string) => void;
   /** Called inside the transaction that writes a run's terminal status: whoever must be told of it cannot be forgotten. */
   onFinished?: (run: string) => void;
 }
@@ -126,7 +128,11 @@ export function createJournal(db: Database, options: JournalOptions): Journal {
     },
 
     admit({ atOnce }) {
-      return db.atomically(() => admitWaiting(db, atOnce, now()));
+      return db.atomically(() => {
+        const admitted = admitWaiting(db, atOnce, now());
+        for (const run of admitted) options.onStarted?.(run);
+        return admitted;
+      });
     },
 
     stopped: () => stoppedByOrder(db),

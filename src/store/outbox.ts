@@ -46,6 +46,8 @@ export interface Outbox {
   release(entry: OutboxEntry): void;
   sent(entry: OutboxEntry, detail: string): void;
   dead(entry: OutboxEntry, detail: string): void;
+  /** What waits for the channel is of no use any more, and is not sent. */
+  withdraw(channel: string, detail: string): void;
   /** The channel did not take it; nothing is sent there before `until`. `asked`: the other side said so itself. */
   failed(entry: OutboxEntry, failure: { detail: string; until: Date; asked: boolean }): void;
   /** Nothing more is sent there until `reopen`. */
@@ -177,6 +179,13 @@ export function createOutbox(db: Database, { now }: { now(): Date }): Outbox {
         end(entry, 'dead', detail);
       });
     },
+
+    withdraw: (channel, detail) =>
+      void db
+        .sql(
+          `UPDATE notifications SET status = 'held', ended_at = ?, detail = ? WHERE channel = ? AND status = 'waiting'`,
+        )
+        .run(iso(), detail, channel),
 
     failed(entry, { detail, until, asked }) {
       db.atomically(() => {

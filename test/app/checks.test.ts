@@ -67,3 +67,20 @@ test('nothing is checked when monitoring is turned off', () => {
 
   expect(checksOfConfig(off)).toEqual([]);
 });
+
+test('a heartbeat is no work for a worker, and counts for its service', () => {
+  const services = [serviceNamed('notes', { heartbeats: [{ name: 'offsite', everyMs: 86_400_000 }], checks: [web] })];
+
+  const checks = checksOfConfig(config({ services }));
+
+  expect(checks.find(({ ask }) => ask.kind === 'heartbeat')).toMatchObject({
+    id: 'heartbeat offsite',
+    subject: 'service:notes',
+    intervalMs: 60_000,
+  });
+  expect(
+    byHost(checks, ['nas'])
+      .get('nas')
+      ?.map(({ ask }) => ask.kind),
+  ).not.toContain('heartbeat');
+});

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { announceRun } from '#app/announce.ts';
+import { channelLines } from '#app/channels.ts';
 import { dispatch } from '#app/dispatcher.ts';
 import { createPerformer } from '#app/performer.ts';
 import { createCatalog } from '#host/catalog.ts';
@@ -32,7 +33,7 @@ async function bed(type: 'slack' | 'discord', vendor: { webhook: string; url: st
   const log = createOutboxLog(db);
   const channel = { name: 'chat', type, config: { webhook_url: known(vendor.webhook), api_base: vendor.url } };
   const routes = [{ events: ['*'], services: null, channels: ['chat'], quietHours: null }];
-  const base = configOf({ notifications: { cooldownMs: 0, channels: [channel], routes } });
+  const base = configOf({ notifications: { cooldownMs: 0, channels: [channel], routes, report: null } });
   const config = { ...base, global: { ...base.global, stateDir: dir.path } };
   const settings = { config, catalog: createCatalog([slack, discord]), problems: [] };
   const secrets = async () => vendor.webhook;
@@ -42,7 +43,7 @@ async function bed(type: 'slack' | 'discord', vendor: { webhook: string; url: st
     announceRun(run.id, { config, history: { run: () => run }, outbox }, now());
   }
   const stop = new AbortController();
-  const running = dispatch({ config, outbox, performer, log: silent, now }, stop.signal);
+  const running = dispatch({ config, outbox, lines: channelLines(config, performer), log: silent, now }, stop.signal);
   stack.defer(async () => {
     stop.abort();
     await running;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { announceRun } from '#app/announce.ts';
+import { channelLines } from '#app/channels.ts';
 import { dispatch } from '#app/dispatcher.ts';
 import type { NotificationRoute } from '#config/types.ts';
 import type { RunDetail } from '#engine/run.ts';
@@ -43,15 +44,10 @@ async function bed(routes: Partial<NotificationRoute>[] = [{}]): Promise<Bed> {
   const log = createOutboxLog(db);
   const sent: Bed['sent'] = [];
   let hanging: PromiseWithResolvers<void> | undefined;
-  const full = routes.map((route) => ({
-    events: ['*'],
-    services: null,
-    channels: ['chat'],
-    quietHours: null,
-    ...route,
-  }));
+  const standard = { events: ['*'], services: null, channels: ['chat'], quietHours: null };
+  const full = routes.map((route) => ({ ...standard, ...route }));
   const channels = ['chat', 'mail'].map((name) => ({ name, type: 'webhook', config: {} }));
-  const config = configOf({ notifications: { cooldownMs: 30 * MINUTE, channels, routes: full } });
+  const config = configOf({ notifications: { cooldownMs: 30 * MINUTE, channels, routes: full, report: null } });
   const performer = {
     perform: async () => ({}),
     act: async ({ plugin, input }: { plugin: { name: string }; input: JsonObject }, signal: AbortSignal) => {
@@ -67,9 +63,10 @@ async function bed(routes: Partial<NotificationRoute>[] = [{}]): Promise<Bed> {
     },
     [Symbol.asyncDispose]: async () => {},
   };
+  const ports = { config, outbox, lines: channelLines(config, performer), log: silent, now };
   const dispatchUntil = async (what: string, holds: () => boolean) => {
     const stop = new AbortController();
-    const running = dispatch({ config, outbox, performer, log: silent, now }, stop.signal);
+    const running = dispatch(ports, stop.signal);
     try {
       await eventually(what, holds);
     } finally {
@@ -86,7 +83,7 @@ async function bed(routes: Partial<NotificationRoute>[] = [{}]): Promise<Bed> {
     async cutOff() {
       hanging = Promise.withResolvers();
       const stop = new AbortController();
-      const running = dispatch({ config, outbox, performer, log: silent, now }, stop.signal);
+      const running = dispatch(ports, stop.signal);
       await hanging.promise;
       stop.abort();
       await running;
@@ -133,8 +130,8 @@ describe('the outbox', () => {
     at.end(failed);
     await at.dispatchAll();
     const first = at.log.troubled();
-    at.answer(() => ({ delivered: true, detail: 'ok' }));
 
+    at.answer(() => ({ delivered: true, detail: 'ok' }));
     at.pass(5_000);
     await at.dispatchAll();
 

@@ -26,7 +26,7 @@ test('a channel that is closed, or failed of late, is not called good because it
     if (channel === 'closed') outbox.lock(entry, 'answered 410');
     else outbox.failed(entry, { detail: 'answered 503', until: new Date(), asked: false });
   }
-  const base = configOf({ notifications: { cooldownMs: 0, channels, routes: [] } });
+  const base = configOf({ notifications: { cooldownMs: 0, channels, routes: [], report: null } });
   const settings = {
     config: { ...base, global: { ...base.global, stateDir: dir.path } },
     catalog: createCatalog([ntfy]),

@@ -5,7 +5,7 @@ import { stage } from '#test/cli/stage.ts';
 import { MESSAGE } from '#test/plugins/notifications/channel.ts';
 
 const CHANNELS = {
-  notifications: { cooldownMs: 0, channels: [{ name: 'mail', type: 'email', config: {} }], routes: [] },
+  notifications: { cooldownMs: 0, channels: [{ name: 'mail', type: 'email', config: {} }], routes: [], report: null },
 };
 
 const entry = (more: Partial<OutboxEntry>): OutboxEntry => ({

@@ -36,7 +36,7 @@ describe('defaults', () => {
       hosts: [os.hostname()],
       hypervisors: [],
       destinations: [],
-      notifications: { cooldownMs: 1_800_000, channels: [], routes: [] },
+      notifications: { cooldownMs: 1_800_000, channels: [], routes: [], report: null },
       registries: {},
       monitoring: DEFAULT_MONITORING,
       services: [],
@@ -73,6 +73,7 @@ describe('services', () => {
         host: 'nas',
         dependsOn: [],
         checks: [],
+        heartbeats: [],
         guest: null,
         config: {
           validate: [],
@@ -81,11 +82,12 @@ describe('services', () => {
         },
         backup: {
           schedule: plainRules('0 3 * * *', 'Europe/Berlin'),
+          ping: null,
           destinations: ['usb', 'vault'],
           compression: { algorithm: 'zstd', level: 3 },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
-          drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
+          drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
         },
         update: expect.objectContaining({ policy: 'minor' }),
       },
@@ -104,6 +106,7 @@ describe('services', () => {
 
     expect(services[0]?.backup).toEqual({
       schedule: null,
+      ping: null,
       destinations: ['usb'],
       compression: { algorithm: 'zstd', level: 9 },
       retention: {
@@ -114,7 +117,7 @@ describe('services', () => {
         timezone: 'Europe/Berlin',
       },
       timeoutMs: 21_600_000,
-      drill: { schedule: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
+      drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     });
   });
 

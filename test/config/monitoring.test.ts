@@ -48,7 +48,29 @@ test('a check that tells of the world outside is marked', async () => {
   expect(config?.services[0]?.checks.map(({ external }) => external)).toEqual([true, false, true]);
 });
 
+test('a heartbeat is none of the checks that are asked', async () => {
+  const { config, told } = await configOf(
+    '{}',
+    'monitor: [{ type: heartbeat, name: offsite, every: 1d2h }, { type: tcp, port: 25 }]',
+  );
+
+  expect(told).toEqual([]);
+  expect(config?.services[0]).toMatchObject({
+    heartbeats: [{ name: 'offsite', everyMs: 93_600_000 }],
+    checks: [{ probe: { type: 'tcp' } }],
+  });
+});
+
 test.each([
+  ['{}', 'monitor: [{ type: heartbeat, name: a }]', 'missing key "every"'],
+  ['{}', 'monitor: [{ type: heartbeat, name: A B, every: 1h }]', 'services[0].monitor[0].name'],
+  ['{}', 'monitor: [{ type: heartbeat, name: a, every: 10ms }]', 'at least 1s'],
+  ['{}', 'monitor: [{ type: heartbeat, name: a, every: 1h, interval: 1m }]', 'unknown key "interval"'],
+  [
+    '{}',
+    'monitor: [{ type: heartbeat, name: a, every: 1h }, { type: heartbeat, name: a, every: 2h }]',
+    'the heartbeat "a" is configured twice; the other is at',
+  ],
   ['{ interval: 10ms }', '', 'monitoring.interval'],
   ['{ failure_threshold: 0 }', '', 'monitoring.failure_threshold'],
   ['{ resources: { disk_used_percent: 101 } }', '', 'monitoring.resources.disk_used_percent'],

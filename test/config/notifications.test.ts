@@ -1,6 +1,7 @@
 /** The `notifications:` section: what it compiles to, and what is wrong in it, with its place. */
 import { describe, expect, test } from 'vitest';
 import { configJsonSchema } from '#config/json-schema.ts';
+import { plainRules } from '#schedule/rules.ts';
 import { catalog, checked, SOUND } from '#test/config/fixture.ts';
 
 const CHANNELS = `notifications:
@@ -53,6 +54,7 @@ describe('what it compiles to', () => {
           quietHours: null,
         },
       ],
+      report: null,
     });
     expect(effective['notifications']).toEqual({
       cooldown: '30m',
@@ -79,6 +81,18 @@ describe('what it compiles to', () => {
     });
   });
 
+  test('a report with the slots of its schedule, in the zone of the homelab', async () => {
+    const { config, effective } = await checked(
+      `${SOUND}${CHANNELS}  report: { schedule: "@weekly", channels: [mail] }\n`,
+    );
+
+    expect(config?.notifications.report).toEqual({
+      schedule: plainRules('@weekly', 'Europe/Berlin'),
+      channels: ['mail'],
+    });
+    expect(effective['notifications']).toMatchObject({ report: { schedule: '@weekly', channels: ['mail'] } });
+  });
+
   test('nothing, when it is left out or empty', async () => {
     for (const text of [SOUND, `${SOUND}notifications:\n`, `${SOUND}notifications:\n  channels:\n`]) {
       const { config } = await checked(text);
@@ -92,8 +106,7 @@ describe('what is wrong', () => {
   const route = (words: string) => `${CHANNELS}  routes:\n    - { ${words} }\n`;
   test.each([
     ['events: [backup_faild], channels: [chat]', 'events[0]', 'unknown event "backup_faild"', 'backup_failed'],
-    ['events: [update_available], channels: [chat]', 'events[0]', 'does not occur in this version', undefined],
-    ['events: ["*_available"], channels: [chat]', 'events[0]', 'does not occur in this version', undefined],
+    ['events: ["*_availabel"], channels: [chat]', 'events[0]', 'unknown event "*_availabel"', undefined],
     ['events: ["*"], channels: [maill]', 'channels[0]', 'unknown channel "maill" (known: chat, mail)', 'mail'],
     ['events: ["*"], channels: [chat], services: [note]', 'services[0]', 'unknown service "note"', 'notes'],
     ['events: ["*"]', 'channels', 'missing key "channels"', undefined],
@@ -117,6 +130,26 @@ describe('what is wrong', () => {
     expect(more).toEqual([]);
     expect(error).toMatchObject({ path: `notifications.routes[0].${path}`, line: first + 5, suggestion });
     expect(error?.message).toContain(message);
+  });
+
+  test.each([
+    ['schedule: "@wekly", channels: [mail]', 'schedule', ''],
+    ['schedule: "61 * * * *", channels: [mail]', 'schedule', ''],
+    ['channels: [mail]', 'schedule', 'missing key "schedule"'],
+    ['schedule: "@daily", channels: []', 'channels', ''],
+    ['schedule: "@daily", channels: [mial]', 'channels[0]', 'unknown channel "mial" (known: chat, mail)'],
+  ])('in the report { %s }', async (words, path, message) => {
+    const [error, ...more] = await errorsOf(`${CHANNELS}  report: { ${words} }\n`);
+
+    expect(more).toEqual([]);
+    expect(error).toMatchObject({ path: `notifications.report.${path}`, line: first + 4 });
+    expect(error?.message).toContain(message);
+  });
+
+  test('a report that is never due is warned of', async () => {
+    const { warnings } = await checked(`${SOUND}${CHANNELS}  report: { schedule: "0 0 31 2 *", channels: [mail] }\n`);
+
+    expect(warnings).toMatchObject([{ line: first + 4, message: expect.stringContaining('never fires') }]);
   });
 
   test('in a channel: its type, its keys, its secret', async () => {

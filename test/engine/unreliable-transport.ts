@@ -24,8 +24,14 @@ interface Root {
   results: Map<string, StepResult>;
 }
 
-/** @param fails whether a step of this key fails whenever it is worked. */
-export function unreliableWorld(fails: (key: string) => boolean): UnreliableWorld {
+/**
+ * @param fails whether a step of this key fails whenever it is worked.
+ * @param undoFails the same for what puts things back or tidies up.
+ */
+export function unreliableWorld(
+  fails: (key: string) => boolean,
+  undoFails: (key: string) => boolean = () => false,
+): UnreliableWorld {
   const roots = new Map<string, Root>();
   const cancelled = new Set<string>();
   const awake = new Set<string>();
@@ -86,8 +92,9 @@ export function unreliableWorld(fails: (key: string) => boolean): UnreliableWorl
     const at = new Date(0).toISOString();
     const common = { attempts: 1, startedAt: at, finishedAt: at };
     const { key } = message.step;
-    const told = message.role === 'forward' && cancelled.has(message.run);
-    if (!told && !(message.role === 'forward' && fails(key))) return { ...common, status: 'succeeded', output: {} };
+    const forward = message.role === 'forward';
+    const told = forward && cancelled.has(message.run);
+    if (!told && !(forward ? fails(key) : undoFails(key))) return { ...common, status: 'succeeded', output: {} };
     const error = errorFacts(new AutopilotError(told ? 'HA_CANCELLED' : 'HA_CHECK_FAILED', `${key} failed`));
     return { ...common, status: 'failed', error };
   }

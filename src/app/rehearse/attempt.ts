@@ -141,7 +141,9 @@ async function notAsBefore({ clone, trial, images, gate, acting }: Bench): Promi
 async function fillDisk({ lab, acting }: Bench, stack: AsyncDisposableStack): Promise<string | null> {
   if (process.getuid?.() !== 0) return 'only root can mount a file system that is full';
   const exec = (...argv: [string, ...string[]]) =>
-    withTools(lab.settings, { signal: acting.signal, progress: () => undefined }, (tools) => tools.exec(argv));
+    withTools(lab.settings, { name: 'local', signal: acting.signal, progress: () => undefined }, (tools) =>
+      tools.exec(argv),
+    );
   try {
     await exec('mount', '-t', 'tmpfs', '-o', FULL, 'rehearsal', lab.staging);
   } catch (error) {

@@ -11,7 +11,7 @@ import { pluginsCommand } from '#cli/commands/plugins.ts';
 import { rehearseCommand } from '#cli/commands/rehearse.ts';
 import { runsCommand } from '#cli/commands/runs.ts';
 import { schedulesCommand } from '#cli/commands/schedules.ts';
-import { checkCommand, servicesCommand, statusCommand } from '#cli/commands/services.ts';
+import { beatCommand, checkCommand, servicesCommand, statusCommand } from '#cli/commands/services.ts';
 import { upCommand, workerCommand } from '#cli/commands/up.ts';
 import { updatesCommand } from '#cli/commands/updates.ts';
 import type { CommandSpec } from '#cli/spec.ts';
@@ -27,6 +27,7 @@ export const commands: readonly CommandSpec[] = [
   statusCommand,
   servicesCommand,
   checkCommand,
+  beatCommand,
   updatesCommand,
   rehearseCommand,
   notifyCommand,

@@ -47,6 +47,19 @@ export const statusCommand: CommandSpec = {
   run: async (context, call) => (await import('#cli/actions/status.ts')).showStatus(context, call),
 };
 
+export const beatCommand: CommandSpec = {
+  name: 'beat',
+  summary: 'report that something which must report every so often has done its work',
+  details:
+    'For a `type: heartbeat` of `monitor:`. Call it at the end of the script that is watched, here or on any machine that reaches the same Redis. It prints nothing; exit status 3 when nobody could hear it.',
+  arguments: [{ name: '<name>', text: 'name of the heartbeat' }],
+  examples: [
+    { line: 'homelab-autopilot beat offsite-copy', text: 'at the end of a script' },
+    { line: 'ssh homelab homelab-autopilot beat offsite-copy', text: 'from a machine without it' },
+  ],
+  run: async (context, call) => (await import('#cli/actions/beat.ts')).reportBeat(context, call),
+};
+
 export const checkCommand: CommandSpec = {
   name: 'check',
   summary: 'ask the checks of services now; exit status 1 when one is bad',

@@ -1,7 +1,9 @@
-/** Whether the channels can be reached from here, and whether messages wait for one that takes none. */
+/** Whether the channels and the dead-man's switches can be reached from here, and whether anything waits for one. */
 import { checkChannel } from '#app/channels.ts';
 import { openOutboxLog } from '#app/outbox-log.ts';
 import { createPerformer } from '#app/performer.ts';
+import { checkPing, pingLineName } from '#app/pings.ts';
+import { pingsOf } from '#app/schedules.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
 import { broken, finding, ok, warning } from '#cli/doctor/finding.ts';
@@ -14,13 +16,20 @@ export async function channelFindings(settings: Settings, signal: AbortSignal): 
   const troubled = troubledChannels(settings);
   const secrets = createSecretResolver(config);
   await using performer = createPerformer(settings, { host: config.global.host, secrets });
-  const looks = config.notifications.channels.map(async (channel) => {
-    const check = `channel ${channel.name}`;
-    const found = await finding(check, async () => ok(check, await checkChannel(performer, channel, signal)));
-    const state = troubled.find(({ name }) => name === channel.name);
+  const look = async (check: string, name: string, ask: () => Promise<string>) => {
+    const found = await finding(check, async () => ok(check, await ask()));
+    const state = troubled.find((one) => one.name === name);
     return found.status === 'ok' && state !== undefined ? told(check, state, config.global.timezone) : found;
-  });
-  return await Promise.all(looks);
+  };
+  return await Promise.all([
+    ...config.notifications.channels.map((channel) =>
+      look(`channel ${channel.name}`, channel.name, () => checkChannel(performer, channel, signal)),
+    ),
+    ...pingsOf(config).map((pinged) => {
+      const name = pingLineName(pinged.schedule);
+      return look(name, name, () => checkPing(settings, pinged, signal));
+    }),
+  ]);
 }
 
 function told(check: string, state: ChannelState, zone: string): Finding {

@@ -1,9 +1,16 @@
 /** The generic webhook: its template, its signature, and where it may not go. */
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { plugin } from '#plugins/notifications/webhook.ts';
 import { known, MESSAGE, openChannel } from '#test/plugins/notifications/channel.ts';
+import { makeCertificates } from '#test/support/certificates.ts';
 import { startServer } from '#test/support/http.ts';
+import { needs } from '#test/support/needs.ts';
+import { tempDir } from '#test/support/tmp.ts';
 
 test('the whole message is posted as JSON, signed over exactly the bytes that are sent', async () => {
   await using server = await startServer(() => ({ status: 204 }));
@@ -115,4 +122,27 @@ test('nobody who answers is told with the host alone, for the rest of the addres
     code: 'HA_REMOTE_UNREACHABLE',
     message: expect.not.stringContaining('s3cret'),
   });
+});
+
+test('a server whose certificate is not trusted gets nothing, and that is the reason that is told', async (context) => {
+  needs(context, 'openssl');
+  await using dir = await tempDir();
+  const { certificate, key } = await makeCertificates(dir.path);
+  const asked: string[] = [];
+  const server = createServer({ cert: await readFile(certificate), key: await readFile(key) }, ({ url = '' }) => {
+    asked.push(url);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await using channel = await openChannel(plugin, {
+    webhook_url: known(`https://127.0.0.1:${port}/s3cret`),
+    allow_private: true,
+  });
+
+  const attempt = channel.send();
+
+  await expect(attempt).rejects.toThrow(/^127\.0\.0\.1:\d+ cannot be reached: .*certificate/);
+  expect(asked).toEqual([]);
+  server.close();
+  await once(server, 'close');
 });
