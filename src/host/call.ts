@@ -11,6 +11,9 @@ import type { Action, Actions, KindName, Plugin, ProbeAnswer } from '#sdk/contra
 import type { PluginRef } from '#sdk/plan.ts';
 import type { BoundActions, Tools } from '#sdk/tools.ts';
 
+/** Outputs are kept in Redis and in the history: a list of ten thousand sets is less than this. */
+export const LARGEST_OUTPUT = 32 << 20;
+
 /** Where a call happens: one step, its machine, and the instances that the plan handed to it. */
 export interface Scene {
   ports: HostPorts;
@@ -127,7 +130,16 @@ function checkedOutput({ contract, name, ref }: Target, output: unknown): JsonOb
     );
   });
   // Outputs are objects of plain data by their contract. This drops keys that are there but undefined.
-  return JSON.parse(JSON.stringify(value)) as JsonObject;
+  const text = JSON.stringify(value);
+  if (text.length > LARGEST_OUTPUT) throw tooLarge(`${ref.name}: ${name} of the plugin ${ref.type}`, text.length);
+  return JSON.parse(text) as JsonObject;
+}
+
+function tooLarge(who: string, length: number): AutopilotError {
+  const [size, largest] = [length, LARGEST_OUTPUT].map((characters) => `${characters >> 20} MiB`);
+  return new AutopilotError('HA_BAD_OUTPUT', `${who} gave an output of ${size}; more than ${largest} is not taken`, {
+    next: 'large data belongs into a file; report it to the author of the plugin',
+  });
 }
 
 function checked(schema: z.ZodType, value: unknown, failure: (problems: string) => AutopilotError): unknown {

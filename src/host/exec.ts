@@ -2,7 +2,6 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { basename } from 'node:path';
 import type { Exit } from '#host/command-errors.ts';
 import { commandFailed, startFailed, stopReason, tookTooLong } from '#host/command-errors.ts';
 import type { Environment } from '#host/environment.ts';
@@ -10,6 +9,7 @@ import { childEnvironment } from '#host/environment.ts';
 import { findTool, lookUpTool } from '#host/find-tool.ts';
 import type { Capture } from '#host/output.ts';
 import { capture, captureNothing } from '#host/output.ts';
+import { lineLogger, tellCut } from '#host/output-log.ts';
 import type { Priority, Words } from '#host/priority.ts';
 import { givingWay } from '#host/priority.ts';
 import { endGroup } from '#host/process-group.ts';
@@ -80,7 +80,9 @@ export class Processes implements AsyncDisposable {
       child.stdout === null ? captureNothing() : capture(child.stdout, lineLogger(argv, 'stdout', caller.log));
     child.stdin?.end(input);
     const { code, stderr } = await done;
-    return { code, stdout: await drained(stdout), stderr };
+    const text = await drained(stdout);
+    if (stdout.isCut()) tellCut(argv, 'stdout', caller.log);
+    return { code, stdout: text, stderr };
   }
 
   spawn(argv: Argv, options: SpawnOptions, caller: Caller): Child {
@@ -172,15 +174,14 @@ function listen(
   child.stdin?.on('error', () => undefined);
   if (child.stderr === null) return captureNothing();
   const logLine = lineLogger(argv, 'stderr', listeners.log);
+  const { onStderr } = listeners;
+  if (onStderr === undefined) return capture(child.stderr, logLine);
+  let logs = true;
   return capture(child.stderr, (line) => {
-    logLine(line);
-    listeners.onStderr?.(line);
+    logs &&= logLine(line);
+    onStderr(line);
+    return true;
   });
-}
-
-function lineLogger(argv: Argv, stream: 'stdout' | 'stderr', log: Log): (line: string) => void {
-  const fields = { command: basename(argv[0]), stream };
-  return (line) => log.debug(line, fields);
 }
 
 function stopWhen(

@@ -1,4 +1,5 @@
 /** Every error a user may meet, with what the engine does about it. */
+import { constants } from 'node:os';
 
 /** `retry`: the world may be better in a moment, the engine tries again. `never`: trying again changes nothing. */
 export type Consequence = 'retry' | 'never';
@@ -84,6 +85,9 @@ export function errorText(error: unknown): string {
 
 /** The `code` of a system error (`ENOENT`, `EACCES` …), if it has one. */
 export function systemCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (!(error instanceof Error)) return undefined;
+  // Node has no name for a quota that is used up: it says "Unknown system error -122".
+  if ('errno' in error && error.errno === -constants.errno.EDQUOT) return 'EDQUOT';
+  const code = 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }

@@ -1,8 +1,7 @@
 /** Asks a server by HTTPS that is known by its certificate's fingerprint or its authority, before anything is sent to it. */
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { isIP } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 import { withoutBrackets } from '#sdk/address.ts';
@@ -29,6 +28,9 @@ export interface HttpsCall {
 export type HttpsAnswer =
   | { kind: 'answer'; status: number; reason: string; text: string }
   | { kind: 'lost'; reason: string };
+
+/** No answer that we ask for comes near this; one that does would fill the memory. */
+const LARGEST_ANSWER = 32 << 20;
 
 const FINGERPRINT = /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/i;
 
@@ -89,10 +91,13 @@ function isOfCertificate(error: unknown): boolean {
 }
 
 function distrusted(name: string, url: URL, cause: unknown): AutopilotError {
+  const remedy = /^CERT_(?:NOT_YET_VALID|HAS_EXPIRED)$/.test(systemCode(cause) ?? '')
+    ? 'see whether the clocks of both machines are right; if they are, renew the certificate'
+    : 'give its fingerprint or the authority that signed it, or renew it';
   return new AutopilotError(
     'HA_REMOTE_REFUSED',
     `${name}: the certificate of ${url.host} is not trusted: ${errorText(cause)}`,
-    { cause, next: 'nothing was sent there; give its fingerprint or the authority that signed it, or renew it' },
+    { cause, next: `nothing was sent there; ${remedy}` },
   );
 }
 
@@ -115,13 +120,25 @@ async function sent({ method, url, body }: HttpsCall, { socket, headers, signal 
   asked.on('error', answered.reject);
   asked.on('response', (response) => {
     const { statusCode: status = 0, statusMessage: reason = '' } = response;
-    text(response).then(
+    textOf(response).then(
       (whole) => answered.resolve({ kind: 'answer', status, reason, text: whole }),
       (error: unknown) => answered.reject(error as Error),
     );
   });
   asked.end(body);
   return await answered.promise;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    // Whether what was asked for has happened is as unknown as without an answer.
+    if (length > LARGEST_ANSWER) throw new Error(`its answer is longer than ${LARGEST_ANSWER >> 20} MiB`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function reasonOf(error: unknown, { timeoutMs }: HttpsCall): string {

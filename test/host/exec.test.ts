@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { KEPT_BYTES } from '#host/output.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { Argv } from '#sdk/tools.ts';
@@ -65,16 +64,6 @@ describe('a command', () => {
     const normal = await stage.processes.exec(['nice'], { priority: 'normal' }, stage.caller());
 
     expect(Number(background.stdout) - Number(normal.stdout)).toBe(7);
-  });
-
-  test('may print without end: the last part is kept', async () => {
-    await using stage = await openStage();
-    const script = 'head -c 3000000 /dev/zero | tr "\\0" x; echo; echo the end';
-
-    const { stdout } = await stage.processes.exec(['sh', '-c', script], {}, stage.caller());
-
-    expect(stdout.length).toBe(KEPT_BYTES);
-    expect(stdout.endsWith('\nthe end\n')).toBe(true);
   });
 
   test('has its lines in the log, each with the stream that it came from', async () => {

@@ -3,6 +3,7 @@ import { access, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { LARGEST_OUTPUT } from '#host/call.ts';
 import { performAction } from '#host/perform.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
@@ -99,6 +100,18 @@ describe('an action', () => {
     const failed = performAction(stepOf(stage, { plugin, action: 'say' }), stage.ports, never);
 
     await expect(failed).rejects.toMatchObject({ name: 'AutopilotError', code });
+  });
+
+  test('that gives more than Redis and the history are made for fails with HA_BAD_OUTPUT, and names the plugin', async () => {
+    await using stage = await stageWith(async () => ({ said: 'x'.repeat(LARGEST_OUTPUT) }));
+
+    const failed = performAction(stepOf(stage, { plugin, action: 'say' }), stage.ports, never);
+
+    await expect(failed).rejects.toMatchObject({
+      code: 'HA_BAD_OUTPUT',
+      message: 'radio: say of the plugin speaker gave an output of 32 MiB; more than 32 MiB is not taken',
+      next: expect.stringContaining('file'),
+    });
   });
 
   test('may use the instances that the plan handed to it, and no others', async () => {

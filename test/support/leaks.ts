@@ -1,8 +1,9 @@
-/** The suite gets a temporary directory of its own, and fails when a file or a process of it is left at the end. */
+/** The suite gets a temporary directory of its own, and fails when a file, a process or a mount of it is left at the end. */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '#kernel/wait.ts';
+import { detach, mountsBelow } from '#test/support/mounts.ts';
 import { processesOf, type TestProcess } from '#test/support/processes.ts';
 
 /** How long a process may take to end after its test has ended. */
@@ -24,9 +25,16 @@ export default async function watchForLeaks(): Promise<() => Promise<void>> {
     if (before === undefined) delete process.env['TMPDIR'];
     else process.env['TMPDIR'] = before;
     const processes = await processesLeft(directory);
+    const mounts = await mountsBelow(directory);
+    // Before the files: what is mounted is not removed with them, and may be somebody's.
+    mounts.forEach(detach);
     const files = (await readdir(directory)).filter((name) => name !== CACHE);
     await rm(directory, { recursive: true, force: true });
-    const leaks = [...processes.map(({ pid, command }) => `process ${pid}: ${command}`), ...files.map(nameFile)];
+    const leaks = [
+      ...processes.map(({ pid, command }) => `process ${pid}: ${command}`),
+      ...mounts.map((point) => `a mount: ${point}`),
+      ...files.map(nameFile),
+    ];
     if (leaks.length > 0) throw new Error(`the tests left behind:\n  ${leaks.join('\n  ')}`);
   };
 }

@@ -129,3 +129,48 @@ export const plugin = service.define({
   const { stdout } = await lab.cli(['backups', 'files', run.restorePoint ?? '']);
   expect(stdout).toContain('today.txt');
 });
+
+/** A service whose plugin runs a command when it is brought to rest. */
+const restless = (id: string, command: string) => `/** ${id}. */
+import { service } from 'homelab-autopilot/sdk';
+import { z } from 'zod';
+
+export const plugin = service.define({
+  id: '${id}',
+  title: '${id}',
+  config: z.object({ folder: z.string().describe('Where the files are') }),
+  actions: {
+    inspect: async () => ({ state: 'up', detail: 'yes' }),
+    sources: async ({ config }) => ({ sources: [{ path: config.folder }] }),
+    quiesce: async (tools) => {
+      await tools.exec(['sh', '-c', '${command}']);
+      return { summary: 'at rest', outage: false };
+    },
+    resume: async () => ({ summary: 'goes on' }),
+    validate: async () => ({ healthy: true, summary: 'readable', probes: [] }),
+  },
+});
+`;
+
+test('a plugin that hangs is stopped at its time limit, and one that prints a hundred megabytes is backed up, and says so in its log', async () => {
+  const serviceOf = (name: string) =>
+    `  - { name: ${name}, type: ${name}, folder: DIR/data, backup: { timeout: 2m, destinations: [usb] } }\n`;
+  await using lab = await startHomelab(`${GLOBAL}
+destinations: { usb: { type: local, path: DIR/usb } }
+services:
+${serviceOf('talkative')}${serviceOf('stuck').replace('2m', '1s')}`);
+  await lab.write('data/a.txt', 'one');
+  await lab.write('plugins.d/services/talkative.ts', restless('talkative', 'yes | head -c 104857600'));
+  await lab.write('plugins.d/services/stuck.ts', restless('stuck', 'sleep 1000'));
+  await lab.start(['up', '--no-ui']);
+
+  const [stuck, talkative] = await Promise.all([lab.backup('stuck'), lab.backup('talkative')]);
+
+  expect(stuck).toMatchObject({ status: 'failed', next: expect.stringContaining('timeout') });
+  expect(stuck.steps).toContainEqual(expect.objectContaining({ action: 'quiesce', errorCode: 'HA_STEP_TIMEOUT' }));
+  expect(stuck.steps).toContainEqual(expect.objectContaining({ action: 'resume', status: 'succeeded' }));
+  expect(talkative.status).toBe('succeeded');
+  const { stdout } = await lab.cli(['runs', 'logs', talkative.id]);
+  expect(stdout).toContain('sh prints a lot: what follows of its stdout is not logged');
+  expect(stdout).toContain('sh printed more than 1 MiB on stdout');
+});

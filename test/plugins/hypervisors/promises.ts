@@ -23,6 +23,21 @@ const LABEL = 'autopilot-b7k2';
 /** Names that a command could take for an option, a path or a second line. */
 const BAD_NAMES = ['--all', '-oProxyCommand=touch x', '../etc', 'a/b', 'a\\b', 'a\nb', 'a\u0000b', '', ' a', '.', '..'];
 
+/** What would stop the guest, or hide that there is none, where a shell or a tool's own language read it. */
+const wordsOfShells = (guest: string) => [
+  `x; destroy ${guest}`,
+  `x && virsh destroy ${guest}`,
+  `x | docker stop ${guest}`,
+  `$(docker stop ${guest})`,
+  `\`virsh destroy ${guest}\``,
+  `"x" ${guest}`,
+  `'${guest}`,
+  `${guest}?`,
+  `${guest}*`,
+  `${guest}%20`,
+  `${guest}#`,
+];
+
 export function keepsGuests(open: OpenBed): void {
   test('the platform answers, and its guest is listed and found under the same id', async (context) => {
     await using bed = await open(context);
@@ -67,6 +82,18 @@ export function keepsGuests(open: OpenBed): void {
         message: expect.stringContaining('987654321'),
       });
     }
+  });
+
+  test('a name with the signs of a shell is a name like any other: there is no such guest, and nothing else happens', async (context) => {
+    await using bed = await open(context);
+
+    for (const name of wordsOfShells(bed.guest)) {
+      await expect(bed.act('findGuest', { guest: name }), name).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
+      await expect(bed.act('ensureState', { guest: name, state: 'stopped' }), name).rejects.toMatchObject({
+        code: 'HA_NOT_FOUND',
+      });
+    }
+    expect(await bed.act('findGuest', { guest: bed.guest })).toMatchObject({ guest: { state: 'running' } });
   });
 
   test('a name that looks like an option, a path or two lines is refused before anything is asked', async (context) => {

@@ -1,8 +1,6 @@
-/** A fake Proxmox VE with one container, and the plugin as a worker would use it. */
-
+/** A fake Proxmox VE with one guest, and the plugin as a worker would use it. */
 import { X509Certificate } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { createCatalog } from '#host/catalog.ts';
 import { Processes } from '#host/exec.ts';
 import { createMasker } from '#host/mask.ts';
@@ -13,10 +11,13 @@ import type { SecretRef } from '#sdk/secret.ts';
 import type { GuestBed } from '#test/plugins/hypervisors/promises.ts';
 import { known } from '#test/plugins/notifications/channel.ts';
 import { type Certificates, makeCertificates } from '#test/support/certificates.ts';
+import type { Backend } from '#test/support/proxmox/backend.ts';
+import { openDirectories } from '#test/support/proxmox/directories.ts';
 import { type FakeProxmox, startProxmox, TOKEN } from '#test/support/proxmox/server.ts';
 import { tempDir } from '#test/support/tmp.ts';
 
-export interface ProxmoxBed extends GuestBed {
+export interface ProxmoxBed<B extends Backend = Backend> extends GuestBed {
+  backend: B;
   fake: FakeProxmox;
   certificates: Certificates;
   dir: string;
@@ -29,32 +30,28 @@ export async function fingerprintOf(file: string): Promise<string> {
 }
 
 export async function openBed(type: 'lxc' | 'qemu' = 'lxc'): Promise<ProxmoxBed> {
-  const dir = await tempDir();
+  return await openBedOn(async (directory) => openDirectories(directory), type);
+}
+
+/** @param open makes what the guest is made of, in the directory of the bed. */
+export async function openBedOn<B extends Backend>(
+  open: (directory: string) => Promise<B>,
+  type: 'lxc' | 'qemu' = 'lxc',
+): Promise<ProxmoxBed<B>> {
+  await using opening = new AsyncDisposableStack();
+  const dir = opening.use(await tempDir());
   const certificates = await makeCertificates(dir.path);
-  const fake = await startProxmox(dir.path, certificates);
+  const backend = opening.use(await open(dir.path));
+  const processes = opening.use(new Processes({ priority: { nice: 0, ionice: 'none' } }));
+  const fake = opening.use(await startProxmox({ root: dir.path, certificates, backend }));
   await fake.cluster.add({ vmid: 101, type, node: 'pve1', name: 'notes' });
-  const processes = new Processes({ priority: { nice: 0, ionice: 'none' } });
-  const masker = createMasker();
   const fingerprint = await fingerprintOf(certificates.certificate);
-  const usual: JsonObject = {
-    backup_storage: 'vault',
-    timeout: '5s',
-    patience: '2s',
-    token: known(TOKEN),
-  };
+  const usual: JsonObject = { backup_storage: 'vault', timeout: '5s', patience: '2s', token: known(TOKEN) };
   let config: JsonObject = { ...usual, url: fake.url, fingerprint };
-  const silent = () => undefined;
-  const ports = {
-    catalog: createCatalog([plugin]),
-    masker,
-    host: 'nas',
-    stateDir: dir.path,
-    now: () => new Date(),
-    secret: async ({ $secret }: SecretRef) => $secret.path,
-    processes,
-  };
-  const note = join(fake.cluster.disk(101), 'note');
+  const act = actor(dir.path, processes);
+  const opened = opening.move();
   return {
+    backend,
     fake,
     certificates,
     dir: dir.path,
@@ -63,32 +60,46 @@ export async function openBed(type: 'lxc' | 'qemu' = 'lxc'): Promise<ProxmoxBed>
       const { fingerprint: pinned, ...rest } = config;
       config = 'ca_file' in keys ? { ...rest, ...keys } : { ...rest, fingerprint: pinned ?? '', ...keys };
     },
-    act: (action, input = {}) =>
-      performAction(
-        {
-          plugin: { kind: 'hypervisor', type: 'proxmox', name: 'pve', config },
-          uses: [],
-          action,
-          input,
-          key: `test-${action}`,
-          timeoutMs: 60_000,
-          mayHaveRun: false,
-          voice: { log: { debug: silent, info: silent, warn: silent, error: silent }, progress: silent },
-        },
-        ports,
-        new AbortController().signal,
-      ),
-    write: async (text) => await writeFile(note, text),
-    read: async () => await readFile(note, 'utf8'),
+    act: (action, input = {}) => act(config, action, input),
+    write: (text) => backend.write(101, text),
+    read: () => backend.read(101),
     foreignSnapshot: async (name) => {
       const [guest] = fake.cluster.guests;
       if (guest !== undefined) await fake.cluster.snapshot(guest, { name, description: 'by hand' });
     },
     async [Symbol.asyncDispose]() {
-      await fake[Symbol.asyncDispose]();
-      await processes[Symbol.asyncDispose]();
-      await dir[Symbol.asyncDispose]();
+      await opened.disposeAsync();
       if (fake.problems.length > 0) throw new Error(fake.problems.join('\n'));
     },
   };
+}
+
+/** Performs an action of the plugin, as a worker does. */
+function actor(stateDir: string, processes: Processes) {
+  const silent = () => undefined;
+  const voice = { log: { debug: silent, info: silent, warn: silent, error: silent }, progress: silent };
+  const ports = {
+    catalog: createCatalog([plugin]),
+    masker: createMasker(),
+    host: 'nas',
+    stateDir,
+    now: () => new Date(),
+    secret: async ({ $secret }: SecretRef) => $secret.path,
+    processes,
+  };
+  return (config: JsonObject, action: string, input: JsonObject) =>
+    performAction(
+      {
+        plugin: { kind: 'hypervisor', type: 'proxmox', name: 'pve', config },
+        uses: [],
+        action,
+        input,
+        key: `test-${action}`,
+        timeoutMs: 60_000,
+        mayHaveRun: false,
+        voice,
+      },
+      ports,
+      new AbortController().signal,
+    );
 }

@@ -140,6 +140,70 @@ test('a wrong token is refused with the next step, and is not shown', async () =
   await expect(refused).rejects.not.toMatchObject({ message: expect.stringContaining('ffff') });
 });
 
+test('a token that has expired is told as that, with the next step, and nothing is asked any more', async () => {
+  await using bed = await openBed();
+  bed.fake.refusal = "token 'hlap@pve!autopilot' access expired";
+
+  await expect(bed.act('snapshot', AT)).rejects.toMatchObject({
+    code: 'HA_REMOTE_REFUSED',
+    message: expect.stringContaining('access expired'),
+    next: expect.stringContaining('not expired'),
+  });
+  expect(bed.fake.asked).toHaveLength(1);
+});
+
+const YEAR_S = 365 * 86_400;
+
+test.each([-6 * YEAR_S, 3_600, 6 * YEAR_S])(
+  'a node whose clock is %d s off gives, finds and removes what is ours',
+  async (ahead) => {
+    await using bed = await openBed();
+    bed.fake.cluster.clockAhead = ahead;
+    await bed.write('before');
+
+    const first = await bed.act('snapshot', AT);
+    const kept = await bed.act('backup', { guest: '101', run: 'r1' });
+    await bed.write('after');
+    await bed.act('restoreSnapshot', AT);
+
+    expect(await bed.read()).toBe('before');
+    expect(await bed.act('snapshot', AT)).toMatchObject({ snapshot: first['snapshot'] });
+    expect(await bed.act('backup', { guest: '101', run: 'r1' })).toEqual(kept);
+    expect(await bed.act('deleteSnapshot', AT)).toEqual({ removed: true });
+  },
+);
+
+test.each([
+  ['has expired', { from: '20200101000000Z', to: '20200201000000Z' }],
+  ['is not yet valid', { from: '20990101000000Z', to: '20990201000000Z' }],
+])('a certificate that %s is refused with ca_file, the clocks are named, and no token is sent', async (_, when) => {
+  await using bed = await openBed();
+  await using dir = await tempDir();
+  const other = await makeCertificates(dir.path, when);
+  await bed.fake.present(other);
+  bed.change({ ca_file: other.ca });
+
+  await expect(bed.act('inspect')).rejects.toMatchObject({
+    code: 'HA_REMOTE_REFUSED',
+    next: expect.stringMatching(/nothing was sent.*clocks/),
+  });
+  expect(bed.fake.asked).toEqual([]);
+});
+
+test('an answer of a gigabyte is not read to its end', async () => {
+  await using bed = await openBed();
+  bed.change({ patience: '10ms' });
+  bed.fake.cluster.faults.push({ on: /version$/, what: 'answer without end' });
+  const before = process.memoryUsage().rss;
+
+  await expect(bed.act('inspect')).rejects.toMatchObject({
+    code: 'HA_REMOTE_UNREACHABLE',
+    message: expect.stringContaining('longer than 32 MiB'),
+  });
+
+  expect(process.memoryUsage().rss - before).toBeLessThan(300 << 20);
+});
+
 test('nothing is sent to a server whose certificate is not the pinned one', async () => {
   await using bed = await openBed();
   await using dir = await tempDir();

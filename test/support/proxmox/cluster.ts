@@ -1,10 +1,7 @@
-/** The state of the fake cluster: guests whose disks are real directories, snapshots that are real copies, tasks. */
-import { execFile } from 'node:child_process';
-import { mkdir, rename, rm } from 'node:fs/promises';
+/** The state of the fake cluster: its guests and their snapshots, its archives, and its tasks. */
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import type { Backend } from './backend.ts';
 
 export interface FakeSnapshot {
   name: string;
@@ -19,7 +16,6 @@ export interface FakeGuest {
   type: 'lxc' | 'qemu';
   node: string;
   name: string;
-  status: 'running' | 'stopped';
   lock?: string;
   /** It does not stop when it is asked to. */
   stubborn?: boolean;
@@ -63,96 +59,107 @@ export interface Fault {
     | 'OK without a task'
     | 'storage full'
     | 'moved before the act'
-    | 'reason phrase only';
+    | 'reason phrase only'
+    | 'answer without end';
 }
 
-/** Directories are the disks; a copy shares its blocks where the file system can do that. */
 export class Cluster {
   readonly guests: FakeGuest[] = [];
   readonly archives: FakeArchive[] = [];
   readonly tasks = new Map<string, FakeTask>();
   readonly faults: Fault[] = [];
-  readonly root: string;
+  readonly backend: Backend;
+  /** How far the clock of the cluster is ahead, in seconds. */
+  clockAhead = 0;
+  readonly #root: string;
+  readonly #works = new Set<Promise<void>>();
   #serial = 0;
 
-  constructor(root: string) {
-    this.root = root;
-  }
-
-  disk(vmid: number): string {
-    return join(this.root, `${vmid}`, 'disk');
+  /** @param root holds the archives. */
+  constructor(root: string, backend: Backend) {
+    this.#root = root;
+    this.backend = backend;
   }
 
   async add(guest: Pick<FakeGuest, 'vmid' | 'type' | 'node' | 'name'>): Promise<FakeGuest> {
-    await mkdir(this.disk(guest.vmid), { recursive: true });
-    const added: FakeGuest = { ...guest, status: 'running', hasFeature: true, snapshots: [] };
+    await this.backend.create(guest.vmid);
+    const added: FakeGuest = { ...guest, hasFeature: true, snapshots: [] };
     this.guests.push(added);
     return added;
+  }
+
+  async statusOf({ vmid }: FakeGuest): Promise<'running' | 'stopped'> {
+    return (await this.backend.isRunning(vmid)) ? 'running' : 'stopped';
   }
 
   async snapshot(guest: FakeGuest, one: Omit<FakeSnapshot, 'snaptime'>): Promise<void> {
     if (!guest.hasFeature) throw new Error('snapshot feature is not available');
     if (guest.snapshots.some(({ name }) => name === one.name))
       throw new Error(`snapshot name '${one.name}' already used`);
-    await this.#copy(this.disk(guest.vmid), this.#at(guest, `snap-${one.name}`));
-    guest.snapshots.push({ ...one, snaptime: Math.floor(Date.now() / 1000) });
+    await this.backend.snapshot(guest.vmid, one.name);
+    guest.snapshots.push({ ...one, snaptime: this.#now() });
   }
 
   async rollback(guest: FakeGuest, name: string, start: boolean): Promise<void> {
     const found = guest.snapshots.find((one) => one.name === name);
     if (found === undefined) throw new Error(`snapshot '${name}' does not exist`);
     if (found.snapstate !== undefined) throw new Error('unable to rollback to incomplete snapshot');
-    guest.status = 'stopped';
-    await this.#copy(this.#at(guest, `snap-${name}`), this.disk(guest.vmid));
-    if (start || found.vmstate === 1) guest.status = 'running';
+    if ((await this.statusOf(guest)) === 'running') await this.backend.stop(guest.vmid);
+    await this.backend.rollback(guest.vmid, name);
+    if (start || found.vmstate === 1) await this.backend.start(guest.vmid);
   }
 
   async deleteSnapshot(guest: FakeGuest, { name, force }: { name: string; force: boolean }): Promise<void> {
     const found = guest.snapshots.find((one) => one.name === name);
     if (found === undefined) throw new Error(`snapshot '${name}' does not exist`);
     if (found.snapstate !== undefined && !force) throw new Error(`snapshot '${name}' is incomplete`);
-    await rm(this.#at(guest, `snap-${name}`), { recursive: true, force: true });
+    await this.backend.deleteSnapshot(guest.vmid, name);
     guest.snapshots = guest.snapshots.filter((one) => one !== found);
   }
 
   async dump(guest: FakeGuest, { storage, notes }: { storage: string; notes: string }): Promise<void> {
     this.#serial += 1;
     const stamp = new Date(Date.UTC(2026, 0, 1) + this.#serial * 1000).toISOString().slice(0, 19);
-    const file = `vzdump-${guest.type}-${guest.vmid}-${stamp.replaceAll('-', '_').replace('T', '-').replaceAll(':', '_')}.tar.zst`;
-    await mkdir(join(this.root, storage), { recursive: true });
-    await run('tar', ['--zstd', '-cf', join(this.root, storage, file), '-C', this.disk(guest.vmid), '.']);
-    const ctime = Math.floor(Date.now() / 1000) + this.#serial;
-    this.archives.push({
-      volid: `${storage}:backup/${file}`,
-      vmid: guest.vmid,
-      ctime,
-      size: 1024,
-      format: 'tar.zst',
-      notes,
-    });
+    const name = `vzdump-${guest.type}-${guest.vmid}-${stamp.replaceAll('-', '_').replace('T', '-').replaceAll(':', '_')}.tar.zst`;
+    const volid = `${storage}:backup/${name}`;
+    const file = this.#fileOf(volid);
+    await mkdir(join(this.#root, storage), { recursive: true });
+    try {
+      await this.backend.dump(guest.vmid, file);
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
+    const { size } = await stat(file);
+    const ctime = this.#now() + this.#serial;
+    this.archives.push({ volid, vmid: guest.vmid, ctime, size, format: 'tar.zst', notes });
   }
 
   async restore(guest: FakeGuest, volid: string): Promise<void> {
-    if (guest.status === 'running')
+    if ((await this.statusOf(guest)) === 'running')
       throw new Error(`unable to restore CT ${guest.vmid} - can't overwrite running container`);
-    const [storage = '', file = ''] = volid.split(':backup/');
-    await rm(this.disk(guest.vmid), { recursive: true });
-    await mkdir(this.disk(guest.vmid));
-    await run('tar', ['--zstd', '-xf', join(this.root, storage, file), '-C', this.disk(guest.vmid)]);
+    await this.backend.restore(guest.vmid, this.#fileOf(volid));
+  }
+
+  async deleteArchive(volid: string): Promise<void> {
+    const index = this.archives.findIndex((one) => one.volid === volid);
+    if (index === -1) return;
+    this.archives.splice(index, 1);
+    await rm(this.#fileOf(volid));
   }
 
   /** Runs the work as a task does: what fails is told at its end. */
   start(task: Omit<FakeTask, 'upid' | 'pid' | 'pstart' | 'starttime' | 'log'>, work: () => Promise<void>): string {
     this.#serial += 1;
     const hex = (value: number) => value.toString(16).toUpperCase().padStart(8, '0');
-    const starttime = Math.floor(Date.now() / 1000);
+    const starttime = this.#now();
     const upid = `UPID:${task.node}:${hex(this.#serial)}:${hex(this.#serial)}:${hex(starttime)}:${task.type}:${task.id}:${task.user}:`;
     const made: FakeTask = { ...task, upid, pid: this.#serial, pstart: this.#serial, starttime, log: [] };
     this.tasks.set(upid, made);
     const end = (status: string) => {
       made.exitstatus ??= status;
     };
-    work().then(
+    const running = work().then(
       () => end('OK'),
       (error: unknown) => {
         const text = error instanceof Error ? error.message : String(error);
@@ -160,7 +167,13 @@ export class Cluster {
         end(task.type === 'vzdump' ? 'job errors' : text);
       },
     );
+    this.#works.add(running);
     return upid;
+  }
+
+  /** Waits for the tasks that were begun: what they work on can be taken away then. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#works);
   }
 
   fault(asked: string, ...kinds: Fault['what'][]): Fault['what'] | undefined {
@@ -168,13 +181,12 @@ export class Cluster {
     return index === -1 ? undefined : this.faults.splice(index, 1)[0]?.what;
   }
 
-  #at(guest: FakeGuest, name: string): string {
-    return join(this.root, `${guest.vmid}`, name);
+  #now(): number {
+    return Math.floor(Date.now() / 1000) + this.clockAhead;
   }
 
-  async #copy(from: string, to: string): Promise<void> {
-    await run('cp', ['-a', '--reflink=auto', from, `${to}.new`]);
-    await rm(to, { recursive: true, force: true });
-    await rename(`${to}.new`, to);
+  #fileOf(volid: string): string {
+    const [storage = '', name = ''] = volid.split(':backup/');
+    return join(this.#root, storage, name);
   }
 }

@@ -117,15 +117,17 @@ const acts: Record<string, Act> = {
     const path = params['path'] ?? '/';
     return { [path]: Object.fromEntries(rightsOn(fake, path).map((right) => [right, 1])) };
   },
-  'GET /cluster/resources': ({ fake, params }) => {
-    const all = [...resourcesOf(fake), ...placesOf(fake)];
+  'GET /cluster/resources': async ({ fake, params }) => {
+    const all = [...(await resourcesOf(fake)), ...placesOf(fake)];
     const wanted = (type: string) =>
       params['type'] === undefined ||
       (params['type'] === 'vm' ? ['lxc', 'qemu'].includes(type) : params['type'] === type);
     return all.filter(({ type }) => wanted(type));
   },
-  [`GET ${GUEST}/status/current`]: (call) => {
-    const { vmid, name, status, lock, type } = guestOf(call, 'VM.Audit');
+  [`GET ${GUEST}/status/current`]: async (call) => {
+    const guest = guestOf(call, 'VM.Audit');
+    const { vmid, name, lock, type } = guest;
+    const status = await call.fake.cluster.statusOf(guest);
     const more = { ...(lock === undefined ? {} : { lock }), ...(type === 'qemu' ? { qmpstatus: status } : {}) };
     return { vmid, name, status, ha: { managed: 0 }, ...more };
   },
@@ -134,25 +136,23 @@ const acts: Record<string, Act> = {
     return { rootfs: 'local:101/vm-101-disk-0.raw,size=1G', mp0: '/srv/media,mp=/media', digest: '0'.repeat(40) };
   },
   [`GET ${GUEST}/feature`]: (call) => ({ hasFeature: guestOf(call, 'VM.Audit').hasFeature ? 1 : 0 }),
-  [`POST ${GUEST}/status/start`]: (call) => {
+  [`POST ${GUEST}/status/start`]: async (call) => {
     const guest = guestOf(call, 'VM.PowerMgmt');
-    if (guest.status === 'running') throw new Refused(500, `CT ${guest.vmid} already running`);
-    return begin(
-      call,
-      { guest, type: kindOf(guest, 'vzstart', 'qmstart') },
-      async () => void (guest.status = 'running'),
-    );
+    const { cluster } = call.fake;
+    if ((await cluster.statusOf(guest)) === 'running') throw new Refused(500, `CT ${guest.vmid} already running`);
+    return begin(call, { guest, type: kindOf(guest, 'vzstart', 'qmstart') }, () => cluster.backend.start(guest.vmid));
   },
-  [`POST ${GUEST}/status/stop`]: (call) => {
+  [`POST ${GUEST}/status/stop`]: async (call) => {
     const guest = guestOf(call, 'VM.PowerMgmt');
-    if (guest.status === 'stopped') throw new Refused(500, `CT ${guest.vmid} not running`);
-    return begin(call, { guest, type: kindOf(guest, 'vzstop', 'qmstop') }, async () => void (guest.status = 'stopped'));
+    const { cluster } = call.fake;
+    if ((await cluster.statusOf(guest)) === 'stopped') throw new Refused(500, `CT ${guest.vmid} not running`);
+    return begin(call, { guest, type: kindOf(guest, 'vzstop', 'qmstop') }, () => cluster.backend.stop(guest.vmid));
   },
   [`POST ${GUEST}/status/shutdown`]: (call) => {
     const guest = guestOf(call, 'VM.PowerMgmt');
     return begin(call, { guest, type: kindOf(guest, 'vzshutdown', 'qmshutdown') }, async () => {
       if (guest.stubborn === true) throw new Error('VM quit/powerdown failed - got timeout');
-      guest.status = 'stopped';
+      await call.fake.cluster.backend.shutdown(guest.vmid, Number(call.params['timeout'] ?? 60));
     });
   },
   [`GET ${GUEST}/snapshot`]: (call) => [
@@ -210,9 +210,8 @@ const acts: Record<string, Act> = {
     const here = fake.cluster.archives.filter(({ volid }) => volid.startsWith(`${at['storage']}:`));
     return here.filter(({ vmid }) => params['vmid'] === undefined || params['vmid'] === String(vmid));
   },
-  'DELETE /nodes/{node}/storage/{storage}/content/{volume}': ({ fake, at }) => {
-    const index = fake.cluster.archives.findIndex(({ volid }) => volid === at['volume']);
-    if (index !== -1) fake.cluster.archives.splice(index, 1);
+  'DELETE /nodes/{node}/storage/{storage}/content/{volume}': async ({ fake, at }) => {
+    await fake.cluster.deleteArchive(at['volume'] ?? '');
     return null;
   },
 };
@@ -236,19 +235,16 @@ function taskOf({ cluster }: FakeProxmox, { upid = '' }: Record<string, string>)
   return task;
 }
 
-function resourcesOf(fake: FakeProxmox) {
-  return fake.cluster.guests
-    .filter(({ vmid }) => rightsOn(fake, `/vms/${vmid}`).includes('VM.Audit'))
-    .map(({ vmid, type, node, name, status, lock }) => ({
-      id: `${type}/${vmid}`,
-      type,
-      vmid,
-      node,
-      name,
-      status,
-      template: 0,
-      ...(lock === undefined ? {} : { lock }),
-    }));
+async function resourcesOf(fake: FakeProxmox) {
+  const seen = fake.cluster.guests.filter(({ vmid }) => rightsOn(fake, `/vms/${vmid}`).includes('VM.Audit'));
+  return await Promise.all(
+    seen.map(async (guest) => {
+      const { vmid, type, node, name, lock } = guest;
+      const status = await fake.cluster.statusOf(guest);
+      const more = lock === undefined ? {} : { lock };
+      return { id: `${type}/${vmid}`, type, vmid, node, name, status, template: 0, ...more };
+    }),
+  );
 }
 
 function placesOf(fake: FakeProxmox) {

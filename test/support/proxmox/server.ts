@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import type { Certificates } from '#test/support/certificates.ts';
+import type { Backend } from './backend.ts';
 import { Cluster } from './cluster.ts';
 import { methods } from './methods.ts';
 import { openPublished } from './published.ts';
@@ -17,6 +20,8 @@ export interface FakeProxmox extends AsyncDisposable {
   cluster: Cluster;
   /** Path → rights on it and on what is below. */
   rights: Map<string, string[]>;
+  /** Why no token is accepted any more: one that has expired, say. */
+  refusal?: string;
   /** Every request that arrived: `GET /version`. */
   asked: string[];
   /** What was not as the description says; a test ends with this empty. */
@@ -25,24 +30,32 @@ export interface FakeProxmox extends AsyncDisposable {
   present(certificates: Certificates): Promise<void>;
 }
 
-export async function startProxmox(root: string, certificates: Certificates): Promise<FakeProxmox> {
+export interface Below {
+  /** A directory for the storages of the cluster. */
+  root: string;
+  certificates: Certificates;
+  backend: Backend;
+}
+
+export async function startProxmox({ root, certificates, backend }: Below): Promise<FakeProxmox> {
   const pair = async ({ key, certificate }: Certificates) => ({
     key: await readFile(key),
     cert: await readFile(certificate),
   });
   const server: Server = createServer(await pair(certificates));
   const published = openPublished();
-  const fake = {
+  const fake: FakeProxmox = {
     url: '',
-    cluster: new Cluster(root),
+    cluster: new Cluster(root, backend),
     rights: new Map([['/', ALL]]),
-    asked: [] as string[],
-    problems: [] as string[],
+    asked: [],
+    problems: [],
     present: async (next: Certificates) => server.setSecureContext(await pair(next)),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
+      await fake.cluster.idle();
     },
   };
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -82,8 +95,9 @@ async function respond(fake: FakeProxmox, { request, response, published }: Turn
   const asked = `${request.method} ${decodeURIComponent(path)}`;
   fake.asked.push(asked);
   const body = await text(request);
-  if (request.headers.authorization !== `PVEAPIToken=${TOKEN}`)
-    return refuse(response, new Refused(401, 'No ticket'), false);
+  const known = request.headers.authorization === `PVEAPIToken=${TOKEN}`;
+  if (!known || fake.refusal !== undefined)
+    return refuse(response, new Refused(401, fake.refusal ?? 'No ticket'), false);
   const { cluster } = fake;
   if (cluster.fault(asked, 'request lost') !== undefined) return void request.socket.destroy();
   const params = Object.fromEntries(request.method === 'POST' ? new URLSearchParams(body) : url.searchParams);
@@ -96,11 +110,21 @@ async function respond(fake: FakeProxmox, { request, response, published }: Turn
     if (cluster.fault(asked, 'reply lost after the act') !== undefined) return void request.socket.destroy();
     if (cluster.fault(asked, '596 after the act') !== undefined)
       return refuse(response, new Refused(596, 'Broken pipe'), true);
+    if (cluster.fault(asked, 'answer without end') !== undefined) return await pourInto(response);
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data }));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     refuse(response, error, bare);
   }
+}
+
+/** An answer of a gigabyte, for as long as somebody listens. */
+async function pourInto(response: ServerResponse): Promise<void> {
+  const much = Buffer.alloc(1 << 20, ' ');
+  const parts = function* () {
+    for (let left = 1024; left > 0; left -= 1) yield much;
+  };
+  await pipeline(Readable.from(parts()), response).catch(() => undefined);
 }
 
 /** @param bare as nodes before 2025 do: the reason is in the status line alone. */
