@@ -18,6 +18,7 @@ import type {
   RunsQuery,
 } from '#engine/requests.ts';
 import type { RunDetail, RunView } from '#engine/run.ts';
+import type { ActionSchema } from '#host/kind-schemas.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { WorkerKind } from '#queue/names.ts';
 import type { KindName } from '#sdk/contract.ts';
@@ -84,6 +85,8 @@ export interface PluginsRoom {
   /** `config` is the main file whose `plugins.d/` is looked at too; built-in plugins alone when there is none. */
   list(file: string | undefined): Promise<{ plugins: PluginFinding[]; problems: { file: string; message: string }[] }>;
   check(folder: string): Promise<{ plugins: PluginFinding[]; problems: { file: string; message: string }[] }>;
+  /** What a plugin of this kind can be asked. */
+  actions(kind: string): Promise<ActionSchema[]>;
   /** The files of a new plugin: path below the plugin folder → text. */
   template(kind: string, name: string): Promise<Record<string, string>>;
   /** The `plugins.d/` of the configuration. */

@@ -31,14 +31,21 @@ const plugins: PluginsRoom = {
     const { list, problems } = await loadCatalog(folder);
     return { plugins: list.filter(({ origin }) => origin === 'user'), problems };
   },
+  async actions(kind) {
+    const [{ actionSchemas }, known] = await Promise.all([import('#host/kind-schemas.ts'), pluginKind(kind)]);
+    return known === undefined ? [] : actionSchemas(known);
+  },
   async template(kind, name) {
-    const { pluginTemplate } = await import('#host/template.ts');
-    const { pluginFolders } = await import('#sdk/catalog.ts');
-    const known = Object.values(pluginFolders).find((candidate) => candidate === kind);
+    const [{ pluginTemplate }, known] = await Promise.all([import('#host/template.ts'), pluginKind(kind)]);
     return known === undefined ? {} : pluginTemplate(known, name);
   },
   folder,
 };
+
+async function pluginKind(word: string) {
+  const { pluginFolders } = await import('#sdk/catalog.ts');
+  return Object.values(pluginFolders).find((kind) => kind === word);
+}
 
 export const realRooms: Rooms = {
   loadSettings: async (options) => (await import('#app/settings.ts')).loadSettings(options),

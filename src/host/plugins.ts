@@ -9,6 +9,7 @@ import { checkPlugin } from '#host/check-plugin.ts';
 import type { PluginFile } from '#host/plugin-files.ts';
 import { findPluginFiles } from '#host/plugin-files.ts';
 import { provideImports } from '#host/plugin-imports.ts';
+import { loadProgram } from '#host/program-plugin.ts';
 import { distrust } from '#host/trusted-file.ts';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
@@ -71,16 +72,16 @@ async function loadFolder(root: string, origin: PluginEntry['origin'], loading: 
   const load = origin === 'user' ? async (file: PluginFile) => loadUserPlugin(file, root) : loadPlugin;
   if (origin === 'user') provideImports(root);
   for (const file of found.files) {
-    const rival = loading.list.find(({ kind, id }) => kind === file.kind && id === file.id);
+    const { kind, id } = file;
+    const rival = loading.list.find((one) => one.kind === kind && one.id === id);
     const { plugin, problems } = rival === undefined ? await load(file) : idTaken(file, rival);
     loading.problems.push(...problems.map((message) => ({ file: file.file, message })));
     if (plugin === undefined) {
-      const { kind, id } = file;
       loading.leftOut.push({ kind, id, reason: `${file.file} was left out: ${problems.join('; ')}` });
       continue;
     }
     loading.plugins.push(plugin);
-    loading.list.push({ ...file, title: plugin.title, origin });
+    loading.list.push({ kind, id, file: file.file, title: plugin.title, origin });
   }
 }
 
@@ -94,6 +95,7 @@ async function loadUserPlugin(found: PluginFile, root: string): Promise<Checked>
 }
 
 async function loadPlugin(found: PluginFile): Promise<Checked> {
+  if (found.form === 'program') return loadProgram(found.file, found);
   try {
     return checkPlugin(await importPlugin(found.file), found);
   } catch (error) {

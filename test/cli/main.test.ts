@@ -77,6 +77,7 @@ test.each([
   { words: ['config'], code: 2, stderr: 'Commands:' },
   { words: ['plan', 'backup'], code: 2, stderr: 'missing required argument "service"' },
   { words: ['plugins', 'new', 'thing', 'x'], code: 2, stderr: 'Allowed choices are hypervisor, service' },
+  { words: ['plugins', 'actions', 'thing'], code: 2, stderr: 'Allowed choices are hypervisor, service' },
   { words: ['plugins', 'check', 'nowhere'], code: 2, stderr: 'there is no folder' },
   { words: ['backups', 'prune'], code: 2, stderr: 'needs --dry-run' },
   { words: ['schedules', 'next', '--days', '0'], code: 2, stderr: 'from 1 to 366' },
@@ -140,6 +141,17 @@ test('nothing runs: what needs the controller exits with 3, what does not says s
   expect(plan.code).toBe(0);
   expect(plan.stdout).toContain('would backup notes');
   expect(plan.stderr).toContain('No controller answers');
+});
+
+test('the actions of a kind are told for people, and as JSON Schemas for a plugin in another language', async () => {
+  const told = await cli('plugins', 'actions', 'notification');
+  const { actions } = JSON.parse((await cli('plugins', 'actions', 'notification', '--json')).stdout);
+
+  expect(told.stdout).toMatch(/send +run again +Delivers one message/);
+  expect(actions).toMatchObject([
+    { name: 'check', output: { required: ['detail'] } },
+    { name: 'send', input: { required: ['message'] }, output: { required: ['delivered', 'detail'] } },
+  ]);
 });
 
 test('a new plugin is written, conforms, and is never written over; one with a syntax error is named', async () => {

@@ -132,7 +132,7 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     runWorker: away,
     openBackups: away,
     config: { check: away, show: away, get: away, schema: away },
-    plugins: { list: away, check: away, template: away, folder: away },
+    plugins: { list: away, check: away, actions: away, template: away, folder: away },
     doctor: away,
     forecast: away,
     openLedgerLog: async () => null,

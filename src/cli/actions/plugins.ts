@@ -27,6 +27,24 @@ export async function checkPlugins(context: Context, call: Call): Promise<ExitSt
   return good ? EXIT.done : EXIT.failed;
 }
 
+export async function listActions(context: Context, call: Call): Promise<ExitStatus> {
+  const actions = await context.rooms.plugins.actions(word(call, 0));
+  if (flag(call, 'json')) printJson(context, { actions });
+  else {
+    const columns = ['ACTION', 'AFTER A CRASH', 'DOES'].map((title) => ({ title }));
+    const rows = actions.map(({ name, title, effect, optional }) => [
+      optional ? `[${name}]` : name,
+      effect === 'once' ? 'its probe is asked' : 'run again',
+      title,
+    ]);
+    printLines(context, [
+      ...table(columns, rows),
+      'Those in brackets may be left out. What each takes and gives: --json',
+    ]);
+  }
+  return EXIT.done;
+}
+
 export async function newPlugin(context: Context, call: Call): Promise<ExitStatus> {
   const [kind, name] = [word(call, 0), word(call, 1)];
   const files = await context.rooms.plugins.template(kind, name);

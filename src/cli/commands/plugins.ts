@@ -20,6 +20,15 @@ const checkCommand: CommandSpec = {
   run: async (context, call) => (await import('#cli/actions/plugins.ts')).checkPlugins(context, call),
 };
 
+const actionsCommand: CommandSpec = {
+  name: 'actions',
+  summary: 'tell what a plugin of a kind is asked; with --json, as JSON Schemas',
+  arguments: [{ name: '<kind>', text: 'what it is for', choices: PLUGIN_KINDS }],
+  json: true,
+  examples: [{ line: 'homelab-autopilot plugins actions service --json', text: 'for a plugin in another language' }],
+  run: async (context, call) => (await import('#cli/actions/plugins.ts')).listActions(context, call),
+};
+
 const newCommand: CommandSpec = {
   name: 'new',
   summary: 'write a new plugin that conforms and can be filled in',
@@ -42,6 +51,6 @@ export const pluginsCommand: CommandSpec = {
     { line: 'homelab-autopilot plugins', text: 'what was found' },
     { line: 'homelab-autopilot plugins new service wiki', text: 'a start for your own' },
   ],
-  children: [listCommand, checkCommand, newCommand],
+  children: [listCommand, checkCommand, actionsCommand, newCommand],
   whenBare: 'list',
 };
