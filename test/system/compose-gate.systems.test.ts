@@ -8,7 +8,7 @@ const PORT = 18_099;
 const serve = (seconds: number) =>
   [
     'busybox mkdir -p /www/cgi-bin',
-    `printf '#!/bin/sh\\nsleep ${seconds}\\nprintf "Content-Type: text/plain\\\\n\\\\nok"\\n' > /www/cgi-bin/ask`,
+    `printf '#!/bin/sh\\nsleep ${seconds}\\nprintf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nok"\\n' > /www/cgi-bin/ask`,
     'busybox chmod 755 /www/cgi-bin/ask',
     `busybox httpd -p 127.0.0.1:${PORT} -h /www`,
   ].join('; ');
