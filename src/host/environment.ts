@@ -1,7 +1,17 @@
 /** The environment that commands get: small, the same everywhere, and free of what our own process was given. */
 
 /** Passed on when they are set. All else (tokens, `NODE_OPTIONS`, `REDIS_URL` …) stays with us. */
-const PASSED_ON = ['HOME', 'USER', 'LOGNAME', 'TZ', 'TMPDIR', 'XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'];
+const PASSED_ON = [
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'TZ',
+  'TMPDIR',
+  'XDG_RUNTIME_DIR',
+  'DBUS_SESSION_BUS_ADDRESS',
+  // Where `docker login` writes: who asks a registry and who pulls from it must be the same.
+  'DOCKER_CONFIG',
+];
 
 /** A service manager or cron may start us without the administrator's folders. */
 const STANDARD_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

@@ -105,13 +105,16 @@ test('a rollback of the image alone leaves data and configuration as they are', 
 
 test('an image that does not exist, or is made for another machine, changes nothing', async () => {
   const old = await it.container();
-  await it.release('1.2', { platforms: ['linux/s390x'] });
+  const { digest } = await it.release('1.2', { platforms: ['linux/s390x'] });
 
   const missing = await it.run('update', ['to=9.9']);
   const foreign = await it.run('update', ['to=1.2']);
 
   expect(missing).toMatchObject({ status: 'failed' });
-  expect(foreign.status).not.toBe('succeeded');
+  expect(foreign).toMatchObject({ status: 'failed', reason: expect.stringContaining('made for linux/s390x') });
+  // What nobody has named is not taken either: it is held.
+  expect(await it.run('update')).toMatchObject({ status: 'skipped' });
+  expect(await it.engine.docker('image', 'ls', '--digests')).not.toContain(digest);
   expect(await it.container()).toBe(old);
   expect(await it.written('compose.yaml')).toBe(shopFile(`${it.image()}:1.0`));
 });

@@ -15,7 +15,7 @@ beforeAll(async () => {
   lab = await startHomelab(`version: 1
 global: { name: test, host: here, state_dir: DIR/s, log_dir: DIR/log }
 destinations: { usb: { type: local, path: DIR/usb } }
-updates: { gate: { timeout: 60s, stable_for: 4s } }
+updates: { gate: { timeout: 10s, stable_for: 500ms } }
 services:
   - name: shop
     type: docker-compose
