@@ -1,6 +1,6 @@
 /** Asks a server by HTTPS that is known by its certificate's fingerprint or its authority, before anything is sent to it. */
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { type IncomingHttpHeaders, request } from 'node:http';
 import { isIP } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
@@ -27,7 +27,7 @@ export interface HttpsCall {
 
 /** `lost`: there was no whole answer; what was asked for may have happened. */
 export type HttpsAnswer =
-  | { kind: 'answer'; status: number; reason: string; text: string }
+  | { kind: 'answer'; status: number; reason: string; text: string; headers: IncomingHttpHeaders }
   | { kind: 'lost'; reason: string };
 
 const FINGERPRINT = /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/i;
@@ -37,7 +37,7 @@ export function isFingerprint(value: string): boolean {
 }
 
 /** @throws AutopilotError HA_REMOTE_REFUSED when it is not the server that is meant. Nothing was sent to it then. */
-export async function askPinned(tools: Tools, call: HttpsCall): Promise<HttpsAnswer> {
+export async function askPinned(tools: Pick<Tools, 'name' | 'signal'>, call: HttpsCall): Promise<HttpsAnswer> {
   const step = tools.signal;
   step.throwIfAborted();
   const signal = AbortSignal.any([step, AbortSignal.timeout(call.timeoutMs)]);
@@ -57,7 +57,11 @@ export async function askPinned(tools: Tools, call: HttpsCall): Promise<HttpsAns
   }
 }
 
-async function known({ name }: Tools, { url, trust }: HttpsCall, signal: AbortSignal): Promise<TLSSocket> {
+async function known(
+  { name }: Pick<Tools, 'name'>,
+  { url, trust }: HttpsCall,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   const { fingerprint, ca } = trust;
   const host = withoutBrackets(url.hostname);
   const socket = connect({
@@ -114,9 +118,9 @@ async function sent({ method, url, body }: HttpsCall, { socket, headers, signal 
   // It stays for as long as the socket lives: an error without a listener would end the process.
   asked.on('error', answered.reject);
   asked.on('response', (response) => {
-    const { statusCode: status = 0, statusMessage: reason = '' } = response;
+    const { statusCode: status = 0, statusMessage: reason = '', headers } = response;
     text(response).then(
-      (whole) => answered.resolve({ kind: 'answer', status, reason, text: whole }),
+      (whole) => answered.resolve({ kind: 'answer', status, reason, text: whole, headers }),
       (error: unknown) => answered.reject(error as Error),
     );
   });
