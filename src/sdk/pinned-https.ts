@@ -1,6 +1,6 @@
 /** Asks a server by HTTPS that is known by its certificate's fingerprint or its authority, before anything is sent to it. */
 import { once } from 'node:events';
-import { type IncomingMessage, request } from 'node:http';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
@@ -26,7 +26,7 @@ export interface HttpsCall {
 
 /** `lost`: there was no whole answer; what was asked for may have happened. */
 export type HttpsAnswer =
-  | { kind: 'answer'; status: number; reason: string; text: string }
+  | { kind: 'answer'; status: number; reason: string; text: string; headers: IncomingHttpHeaders }
   | { kind: 'lost'; reason: string };
 
 /** No answer that we ask for comes near this; one that does would fill the memory. */
@@ -39,7 +39,7 @@ export function isFingerprint(value: string): boolean {
 }
 
 /** @throws AutopilotError HA_REMOTE_REFUSED when it is not the server that is meant. Nothing was sent to it then. */
-export async function askPinned(tools: Tools, call: HttpsCall): Promise<HttpsAnswer> {
+export async function askPinned(tools: Pick<Tools, 'name' | 'signal'>, call: HttpsCall): Promise<HttpsAnswer> {
   const step = tools.signal;
   step.throwIfAborted();
   const signal = AbortSignal.any([step, AbortSignal.timeout(call.timeoutMs)]);
@@ -59,7 +59,11 @@ export async function askPinned(tools: Tools, call: HttpsCall): Promise<HttpsAns
   }
 }
 
-async function known({ name }: Tools, { url, trust }: HttpsCall, signal: AbortSignal): Promise<TLSSocket> {
+async function known(
+  { name }: Pick<Tools, 'name'>,
+  { url, trust }: HttpsCall,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
   const { fingerprint, ca } = trust;
   const host = withoutBrackets(url.hostname);
   const socket = connect({
@@ -119,9 +123,9 @@ async function sent({ method, url, body }: HttpsCall, { socket, headers, signal 
   // It stays for as long as the socket lives: an error without a listener would end the process.
   asked.on('error', answered.reject);
   asked.on('response', (response) => {
-    const { statusCode: status = 0, statusMessage: reason = '' } = response;
+    const { statusCode: status = 0, statusMessage: reason = '', headers } = response;
     textOf(response).then(
-      (whole) => answered.resolve({ kind: 'answer', status, reason, text: whole }),
+      (whole) => answered.resolve({ kind: 'answer', status, reason, text: whole, headers }),
       (error: unknown) => answered.reject(error as Error),
     );
   });

@@ -25,19 +25,22 @@ const platform = async () => it.engine.docker('image', 'inspect', '-f', '{{.Arch
 test.each([
   ['the configuration', '127.0.0.1', '1.1'],
   ['Docker’s own file', 'localhost', '1.2'],
-])('a private registry is entered with the password of %s, also for an old image that is gone', async (_, host, tag) => {
-  await it.open((image) => shopFile(image.replace('127.0.0.1', host)));
-  await it.release(tag);
+])(
+  'a private registry is entered with the password of %s, also for an old image that is gone',
+  async (_, host, tag) => {
+    await it.open((image) => shopFile(image.replace('127.0.0.1', host)));
+    await it.release(tag);
 
-  const update = await it.run('update');
-  const version = await it.inWeb('cat', '/version');
-  await it.engine.docker('image', 'prune', '--all', '--force');
-  const rollback = await it.run('rollback');
+    const update = await it.run('update');
+    const version = await it.inWeb('cat', '/version');
+    await it.engine.docker('image', 'prune', '--all', '--force');
+    const rollback = await it.run('rollback');
 
-  expect([update.status, version]).toEqual(['succeeded', tag]);
-  expect(rollback).toMatchObject({ status: 'succeeded' });
-  expect(await it.inWeb('cat', '/version', '/data/note')).toBe('1.0\nprecious');
-});
+    expect([update.status, version]).toEqual(['succeeded', tag]);
+    expect(rollback).toMatchObject({ status: 'succeeded' });
+    expect(await it.inWeb('cat', '/version', '/data/note')).toBe('1.0\nprecious');
+  },
+);
 
 test('an image of another platform, which the compose file asks for, is updated within that platform, and brought back', async () => {
   const platforms = ['linux/amd64', 'linux/386'];
