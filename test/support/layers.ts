@@ -59,7 +59,7 @@ export const rooms: Record<string, Room> = {
   workflows: { imports: ['src/sdk'], packages: ['zod'], node: [] },
   plugins: {
     imports: ['src/kernel', 'src/sdk'],
-    packages: ['zod', 'nodemailer', 'ssh2', 'yaml', 'docker-modem', 'fast-xml-parser'],
+    packages: ['zod', 'nodemailer', 'ssh2', 'yaml', 'docker-modem', 'fast-xml-parser', '@aws-sdk/client-s3'],
     node: 'any',
   },
 };

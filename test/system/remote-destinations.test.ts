@@ -1,16 +1,24 @@
 /** Restore points on other machines, as their owner sees them: made by the program, and used when all else is lost. */
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
 import { type Mount, mountTmpfs } from '#test/support/mounts.ts';
 import { needs } from '#test/support/needs.ts';
+import { ACCESS_KEY, type S3Server, SECRET_KEY, startS3 } from '#test/support/s3/server.ts';
 import { startSshd, type TestSshd } from '#test/support/sshd.ts';
 
 const CONFIG = `version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
 destinations:
-  ssh: { type: sftp, host: 127.0.0.1, port: PORT, username: USER, path: DIR/ssh, host_key: "KEY", private_key_file: DIR/key }
+  ssh: { type: sftp, host: 127.0.0.1, port: <PORT>, username: <USER>, path: DIR/ssh, host_key: "<KEY>", private_key_file: DIR/key }
+  bucket:
+    type: s3
+    endpoint: https://127.0.0.1:<STORE>
+    bucket: bucket
+    access_key_id: ${ACCESS_KEY}
+    secret_access_key: ${SECRET_KEY}
+    ca_file: <CA>
   cloud: { type: rclone, remote: "disk:", config_file: DIR/rclone.conf }
   share: { type: nfs, path: DIR/share, fs_types: [tmpfs] }
 services:
@@ -18,11 +26,11 @@ services:
     type: generic
     backup:
       paths: [DIR/data]
-      destinations: [ssh, cloud, share]
+      destinations: [ssh, bucket, cloud, share]
       retention: { keep_last: 1 }
 `;
 
-const PLACES = ['ssh', 'cloud', 'share'];
+const PLACES = ['ssh', 'bucket', 'cloud', 'share'];
 
 interface Lab extends AsyncDisposable {
   homelab: TestHomelab;
@@ -31,14 +39,17 @@ interface Lab extends AsyncDisposable {
 
 /** After the backups neither the state file nor Redis are left, and nothing of ours runs. */
 async function backUpAndLoseAll(context: Pick<TestContext, 'skip'>): Promise<Lab> {
-  needs(context, 'sshd', 'rclone');
+  needs(context, 'sshd', 'rclone', 'openssl');
   await using stack = new AsyncDisposableStack();
   const sshd: TestSshd = stack.use(await startSshd());
+  const store: S3Server = stack.use(await startS3('bucket'));
   const { port, username, hostKey } = sshd;
-  const config = CONFIG.replace('PORT', String(port)).replace('USER', username).replace('KEY', hostKey);
+  const known = { PORT: port, USER: username, KEY: hostKey, STORE: store.port, CA: store.certificates.ca };
+  const config = Object.entries(known).reduce((text, [name, value]) => text.replace(`<${name}>`, `${value}`), CONFIG);
   const homelab = stack.use(await startHomelab(config));
   const { dir } = homelab;
   for (const name of ['ssh', 'cloud']) await mkdir(join(dir, name));
+  await symlink(join(store.directory, 'bucket'), join(dir, 'bucket'));
   const share: Mount = stack.use(await mountTmpfs(context, join(dir, 'share'), '32m'));
   await writeFile(join(share.path, '.homelab-autopilot'), '');
   await homelab.write('rclone.conf', `[disk]\ntype = alias\nremote = ${join(dir, 'cloud')}\n`);

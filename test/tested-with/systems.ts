@@ -59,6 +59,13 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/hypervisors/esxi-ssh',
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
+  real(
+    's3rver, a third-party S3 server for tests',
+    ['node', '-p', "require('s3rver/package.json').version"],
+    NUMBER,
+    'test/plugins/destinations/s3',
+    'test/system/remote-destinations',
+  ),
   real('Caddy', ['caddy', 'version'], NUMBER, 'test/plugins/services/caddy', 'test/system/caddy'),
   real('apt', ['apt-get', '--version'], NUMBER, 'test/plugins/services/generic-apt', 'test/system/caddy'),
   real(

@@ -4,10 +4,11 @@ import type { FileEntryWithStats } from 'ssh2';
 import { AutopilotError } from '#kernel/errors.ts';
 import { bytesPerSecond } from '#sdk/rate.ts';
 import type { RemoteFile, RemoteFiles } from '#sdk/remote/files.ts';
+import { createPace } from '#sdk/remote/pace.ts';
 import type { Session } from './connection.ts';
 import { isUnsupported, STATUS, statusOf } from './errors.ts';
 import { freeBytes } from './root.ts';
-import { createPace, readPieces, sendFile, writeAll } from './transfer.ts';
+import { readPieces, sendFile, writeAll } from './transfer.ts';
 
 /** Requests that were under way when a connection broke: before them everything has arrived. */
 const IN_DOUBT_BYTES = 4 << 20;

@@ -1,28 +1,14 @@
 /** Bytes to and from the server: many requests under way at once, since each alone would wait for the line. */
 import { open } from 'node:fs/promises';
 import { AutopilotError } from '#kernel/errors.ts';
-import { pause } from '#kernel/wait.ts';
+import type { Pace } from '#sdk/remote/pace.ts';
 import type { Session } from './connection.ts';
 import { isUnsupported } from './errors.ts';
-import type { SftpTools } from './index.ts';
 
 /** What every server takes in one request. */
 const REQUEST_BYTES = 32 << 10;
 const AT_ONCE = 64;
 const BLOCK_BYTES = REQUEST_BYTES * AT_ONCE;
-
-/** Waits until so many bytes may be sent. */
-export type Pace = (bytes: number) => Promise<void>;
-
-export function createPace(tools: SftpTools, bytesPerSecond: number): Pace {
-  if (!Number.isFinite(bytesPerSecond)) return async () => undefined;
-  let free = performance.now();
-  return async (bytes) => {
-    free = Math.max(free, performance.now()) + (bytes / bytesPerSecond) * 1000;
-    await pause(free - performance.now(), tools.signal);
-    tools.signal.throwIfAborted();
-  };
-}
 
 interface Target {
   local: string;

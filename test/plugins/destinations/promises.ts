@@ -14,6 +14,8 @@ const run = promisify(execFile);
 export interface Place extends AsyncDisposable {
   bed: Bed;
   root: string;
+  /** What the other side puts behind the name of every file. */
+  suffix?: string;
 }
 
 export type OpenPlace = (context: Pick<TestContext, 'skip'>) => Promise<Place>;
@@ -33,11 +35,12 @@ export async function stageSet(
 }
 
 /** Files below the root, without the marker and the like that a place may have of its own. */
-export async function filesBelow(root: string): Promise<string[]> {
+export async function filesBelow(root: string, suffix = ''): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return files
-    .map((path) => path.slice(root.length + 1))
+    .filter((path) => path.endsWith(suffix))
+    .map((path) => path.slice(root.length + 1, path.length - suffix.length))
     .filter((path) => path.includes('/'))
     .toSorted();
 }
@@ -48,7 +51,7 @@ const PARTS = ['SHA256SUMS', 'data.tar.zst', 'manifest.json', 'restore.sh'];
 export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string } = {}): void {
   test('a set is copied, verified, listed with its facts, and restored whole from there', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     const { source, directory } = await stageSet(bed);
 
     const checked = await bed.destination('nas', 'check', { sources: [source] });
@@ -58,7 +61,7 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
     const listed = await bed.destination('nas', 'list', { service: SERVICE });
 
     expect(checked['freeBytes'] === null || Number(checked['freeBytes']) > 0).toBe(true);
-    expect(await filesBelow(root)).toEqual(
+    expect(await filesBelow(root, suffix)).toEqual(
       [...PARTS, 'annotations.json'].toSorted().map((part) => `${SERVICE}/set-one/${part}`),
     );
     expect(stored).toMatchObject({
@@ -80,10 +83,10 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
 
   test('a copy that was damaged there is not called verified, and storing the set again mends it', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     const { directory } = await stageSet(bed);
     await bed.destination('nas', 'store', { ...SET, directory });
-    const data = join(root, SERVICE, 'set-one/data.tar.zst');
+    const data = join(root, SERVICE, `set-one/data.tar.zst${suffix}`);
     await flipByte(data, 1000);
 
     await expect(bed.archive('verifyCopy', AT)).rejects.toMatchObject({ code: 'HA_SET_CORRUPT' });
@@ -93,7 +96,7 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
 
     expect(await readFile(data)).toEqual(await readFile(join(directory, 'data.tar.zst')));
     expect(await bed.archive('verifyCopy', AT)).toMatchObject({ how });
-    expect(await filesBelow(root)).toHaveLength(5);
+    expect(await filesBelow(root, suffix)).toHaveLength(5);
   });
 }
 
@@ -102,7 +105,7 @@ export function keepsPromises(open: OpenPlace): void {
 
   test('storing a whole set again changes nothing', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     const { directory } = await stageSet(bed);
     const first = await bed.destination('nas', 'store', { ...SET, directory });
     await bed.destination('nas', 'annotate', { ...SET, pinned: true });
@@ -111,12 +114,12 @@ export function keepsPromises(open: OpenPlace): void {
 
     expect(second).toEqual(first);
     expect((await bed.destination('nas', 'list', {}))['sets']).toMatchObject([{ pinned: true }]);
-    expect(await filesBelow(root)).toHaveLength(5);
+    expect(await filesBelow(root, suffix)).toHaveLength(5);
   });
 
   test('verified and pinned are kept on the copy, and retention heeds the pin', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     for (const set of ['set-one', 'set-two', 'set-three']) {
       const { directory } = await stageSet(bed, set, 1000);
       await bed.destination('nas', 'store', { service: SERVICE, set, directory });
@@ -133,22 +136,22 @@ export function keepsPromises(open: OpenPlace): void {
       { id: 'set-one', pinned: true, verifiedAt: '2026-01-02T03:04:05.000Z' },
       { id: 'set-three', pinned: false, verifiedAt: null },
     ]);
-    expect((await filesBelow(root)).filter((path) => path.includes('set-two'))).toEqual([]);
+    expect((await filesBelow(root, suffix)).filter((path) => path.includes('set-two'))).toEqual([]);
   });
 
   test('what is not ours is neither listed nor removed nor overwritten', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     const { directory } = await stageSet(bed);
     await writeTree(root, {
-      'notes/holiday/photo.jpg': 'mine',
-      'notes/set-mine/photo.jpg': 'mine',
-      'other/set-one/data': 'mine',
-      'notes/set-bad/manifest.json': '{"formatVersion":1',
+      [`notes/holiday/photo.jpg${suffix}`]: 'mine',
+      [`notes/set-mine/photo.jpg${suffix}`]: 'mine',
+      [`other/set-one/data${suffix}`]: 'mine',
+      [`notes/set-bad/manifest.json${suffix}`]: '{"formatVersion":1',
     });
     await bed.destination('nas', 'store', { service: SERVICE, set: 'set-one', directory });
     await rename(join(root, SERVICE, 'set-one'), join(root, SERVICE, 'set-moved'));
-    const before = await filesBelow(root);
+    const before = await filesBelow(root, suffix);
 
     const listed = await bed.destination('nas', 'list', {});
     const removals = ['set-one', 'set-mine', 'set-moved'].map((set) =>
@@ -160,15 +163,15 @@ export function keepsPromises(open: OpenPlace): void {
     expect(listed).toEqual({ sets: [], unreadable: [{ path: 'notes/set-bad', reason: 'its manifest has no index' }] });
     expect(removed).toEqual([{ removed: false }, { removed: false }, { removed: false }]);
     await expect(taken).rejects.toMatchObject({ code: 'HA_CONFLICT' });
-    expect(await filesBelow(root)).toEqual(before);
+    expect(await filesBelow(root, suffix)).toEqual(before);
   });
 
   test('a set without one of its parts is told, and not listed', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     const { directory } = await stageSet(bed);
     await bed.destination('nas', 'store', { ...SET, directory });
-    await rm(join(root, SERVICE, 'set-one/data.tar.zst'));
+    await rm(join(root, SERVICE, `set-one/data.tar.zst${suffix}`));
 
     const listed = await bed.destination('nas', 'list', {});
 
@@ -178,16 +181,16 @@ export function keepsPromises(open: OpenPlace): void {
 
   test('a set is removed once, with a file of somebody else in it left where it is', async (context) => {
     await using place = await open(context);
-    const { bed, root } = place;
+    const { bed, root, suffix = '' } = place;
     const { directory } = await stageSet(bed);
     await bed.destination('nas', 'store', { ...SET, directory });
-    await writeFile(join(root, SERVICE, 'set-one', 'photo.jpg'), 'mine');
+    await writeFile(join(root, SERVICE, 'set-one', `photo.jpg${suffix}`), 'mine');
 
     const removed = await bed.destination('nas', 'remove', SET);
     const again = await bed.destination('nas', 'remove', SET);
 
     expect([removed, again]).toEqual([{ removed: true }, { removed: false }]);
-    expect(await filesBelow(root)).toEqual([expect.stringMatching(/photo\.jpg$/)]);
+    expect(await filesBelow(root, suffix)).toEqual([expect.stringMatching(/photo\.jpg$/)]);
   });
 
   test('what is not there is told by name', async (context) => {

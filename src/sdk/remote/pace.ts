@@ -1,0 +1,16 @@
+/** Keeps a limit on how much is sent in a second. */
+import { pause } from '#kernel/wait.ts';
+import type { Tools } from '#sdk/tools.ts';
+
+/** Waits until so many bytes may be sent. */
+export type Pace = (bytes: number) => Promise<void>;
+
+export function createPace(tools: Pick<Tools, 'signal'>, bytesPerSecond: number): Pace {
+  if (!Number.isFinite(bytesPerSecond)) return async () => undefined;
+  let free = performance.now();
+  return async (bytes) => {
+    free = Math.max(free, performance.now()) + (bytes / bytesPerSecond) * 1000;
+    await pause(free - performance.now(), tools.signal);
+    tools.signal.throwIfAborted();
+  };
+}
