@@ -71,6 +71,7 @@ export const SYSTEMS: readonly System[] = [
   real('MariaDB', ['mariadbd', '--version'], NUMBER, 'test/plugins/services/databases'),
   real('SQLite', ['sqlite3', '--version'], NUMBER, 'test/plugins/services/databases'),
   standIn('Proxmox VE', 'the API description of 9.1.3', 'test/plugins/hypervisors/proxmox'),
+  standIn('Unraid', 'the GraphQL schema of API 4.37.2', 'test/plugins/hypervisors/unraid'),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
   standIn('Nginx Proxy Manager', 'the API description that it publishes', 'test/plugins/services/nginx-proxy-manager'),
