@@ -1,5 +1,6 @@
 /** Asks a server by HTTPS that is known by its certificate's fingerprint or its authority, before anything is sent to it. */
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
@@ -36,6 +37,27 @@ const FINGERPRINT = /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/i;
 
 export function isFingerprint(value: string): boolean {
   return FINGERPRINT.test(value);
+}
+
+export interface WrittenTrust {
+  fingerprint?: string | undefined;
+  ca_file?: string | undefined;
+  /** Where the file comes from, for whoever does not have it. */
+  next: string;
+}
+
+/** What a configuration says of a server. @throws AutopilotError HA_CONFIG_INVALID when the file cannot be read. */
+export async function trustOf(
+  { name }: Pick<Tools, 'name'>,
+  { fingerprint, ca_file: file, next }: WrittenTrust,
+): Promise<Trust> {
+  if (file === undefined) return { fingerprint };
+  try {
+    return { ca: await readFile(file, 'utf8') };
+  } catch (cause) {
+    const message = `${name}: ${file} cannot be read: ${errorText(cause)}`;
+    throw new AutopilotError('HA_CONFIG_INVALID', message, { cause, next });
+  }
 }
 
 /** @throws AutopilotError HA_REMOTE_REFUSED when it is not the server that is meant. Nothing was sent to it then. */

@@ -24,7 +24,11 @@ const belowApp = [...belowApi, 'src/api'];
 /** From the bottom up. An import points down: to a room above it in this list. */
 export const rooms: Record<string, Room> = {
   'src/kernel': { imports: [], packages: [], node: 'any' },
-  'src/sdk': { imports: ['src/kernel'], packages: ['zod', 're2js', 'socks'], node: 'any' },
+  'src/sdk': {
+    imports: ['src/kernel'],
+    packages: ['zod', 're2js', 'socks', 'ssh2', 'docker-modem', 'fast-xml-parser'],
+    node: 'any',
+  },
   // The engine is pure: it talks to the world through its ports.
   'src/engine': { imports: ['src/kernel', 'src/sdk'], packages: ['zod'], node: [] },
   // A schedule's text is judged where the configuration is: one reading of cron in the whole product.
@@ -59,7 +63,7 @@ export const rooms: Record<string, Room> = {
   workflows: { imports: ['src/sdk'], packages: ['zod'], node: [] },
   plugins: {
     imports: ['src/kernel', 'src/sdk'],
-    packages: ['zod', 'nodemailer', 'ssh2', 'yaml', 'docker-modem', 'fast-xml-parser', '@aws-sdk/client-s3'],
+    packages: ['zod', 'nodemailer', 'ssh2', 'yaml', 'fast-xml-parser', '@aws-sdk/client-s3'],
     node: 'any',
   },
 };

@@ -30,6 +30,7 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/services/docker-compose',
     'test/plugins/hypervisors/docker',
+    'test/plugins/hypervisors/unraid.systems',
     'test/system/docker-compose',
     'test/system/guest-update',
   ),
@@ -57,6 +58,7 @@ export const SYSTEMS: readonly System[] = [
     'test/system/remote-destinations',
     'test/plugins/hypervisors/remote',
     'test/plugins/hypervisors/esxi-ssh',
+    'test/plugins/hypervisors/unraid.systems',
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
   real(
@@ -86,6 +88,7 @@ export const SYSTEMS: readonly System[] = [
     'the simulator of govmomi, and public recordings of vim-cmd',
     'test/plugins/hypervisors/esxi',
   ),
+  standIn('Unraid', 'the GraphQL schema of API 4.37.2', 'test/plugins/hypervisors/unraid'),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
   standIn('Nginx Proxy Manager', 'the API description that it publishes', 'test/plugins/services/nginx-proxy-manager'),

@@ -1,8 +1,8 @@
 /** The keys of a Docker engine: its socket, or its address over TLS or SSH. */
 import { z } from 'zod';
+import { SOCKET } from '#sdk/docker/address.ts';
 import { secret } from '#sdk/secret.ts';
 import { HostKeyText } from '#sdk/ssh/host-key.ts';
-import type { Tools } from '#sdk/tools.ts';
 
 const Host = z.string().regex(/^[A-Za-z0-9[:][A-Za-z0-9.:_%\]-]*$/, 'is a name or an address');
 const Port = z.int().min(1).max(65_535);
@@ -31,7 +31,7 @@ export const Config = z
     socket: z
       .string()
       .startsWith('/')
-      .default('/var/run/docker.sock')
+      .default(SOCKET)
       .describe('Socket of the engine, where neither `tls` nor `ssh` is given'),
     tls: Tls.optional().describe('An engine of another machine, with certificates on both sides'),
     ssh: Ssh.optional().describe(
@@ -42,11 +42,3 @@ export const Config = z
     path: ['ssh'],
     message: 'write either tls or ssh',
   });
-
-export type DockerTools = Tools<z.output<typeof Config>>;
-
-/** How messages call the engine. */
-export function placeOf({ config: { socket, tls, ssh } }: Pick<DockerTools, 'config'>): string {
-  if (tls !== undefined) return `${tls.host}:${tls.port}`;
-  return ssh === undefined ? socket : `${ssh.username}@${ssh.host}:${ssh.port}`;
-}

@@ -2,12 +2,13 @@
 import { statfs } from 'node:fs/promises';
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { find, guestOf, listGuests, start, stop } from '#sdk/docker/container.ts';
+import { connect as dial, type Engine } from '#sdk/docker/engine.ts';
+import { restoreSnapshot } from '#sdk/docker/restore.ts';
+import { canSnapshot, deleteSnapshot, listSnapshots, makeSnapshot } from '#sdk/docker/snapshot.ts';
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
+import type { Tools } from '#sdk/tools.ts';
 import { Config } from './config.ts';
-import { find, guestOf, listGuests, start, stop } from './container.ts';
-import { connect, type Engine } from './engine.ts';
-import { restoreSnapshot } from './restore.ts';
-import { canSnapshot, deleteSnapshot, listSnapshots, makeSnapshot } from './snapshot.ts';
 
 const Version = z.object({ Version: z.string(), ApiVersion: z.string() });
 const Info = z.object({ MemTotal: z.number().int().nonnegative(), DockerRootDir: z.string() });
@@ -73,6 +74,10 @@ export const plugin = hypervisor.define({
     deleteSnapshot: async (tools, name) => deleteSnapshot(await connect(tools), name),
   },
 });
+
+function connect(tools: Tools<z.output<typeof Config>>): Promise<Engine> {
+  return dial(tools, tools.config);
+}
 
 /** What a container says when it was killed. */
 const KILLED = 137;

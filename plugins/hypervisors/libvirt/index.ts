@@ -1,10 +1,18 @@
 /** libvirt with QEMU: virtual machines, snapshotted inside of their qcow2 disks. */
 import type { Storage } from '#sdk/kinds/hypervisor.ts';
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
+import { find, guestOf, listGuests, start, stateOf, stop } from '#sdk/libvirt/domain.ts';
+import {
+  canSnapshot,
+  deleteSnapshot,
+  listSnapshots,
+  makeSnapshot,
+  restoreSnapshot,
+  versionOf,
+} from '#sdk/libvirt/snapshots.ts';
+import type { Virsh } from '#sdk/libvirt/virsh.ts';
 import { Config } from './config.ts';
-import { find, guestOf, listGuests, start, stateOf, stop } from './domain.ts';
-import { canSnapshot, deleteSnapshot, listSnapshots, makeSnapshot, restoreSnapshot, versionOf } from './snapshots.ts';
-import { connect, type Virsh } from './virsh.ts';
+import { connect } from './connect.ts';
 
 const POSSIBLE = ['list', 'power', 'snapshot', 'restore', 'resources'] as const;
 

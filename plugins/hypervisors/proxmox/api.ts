@@ -1,12 +1,10 @@
 /** One request to the API of Proxmox VE, and what its answer means. */
-
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
-import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { AutopilotError } from '#kernel/errors.ts';
 import { jsonIn } from '#kernel/json.ts';
 import { pause } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
-import { askPinned, type Trust } from '#sdk/pinned-https.ts';
+import { askPinned, type Trust, trustOf } from '#sdk/pinned-https.ts';
 import { errorBody } from './answers.ts';
 import type { ProxmoxTools } from './config.ts';
 import { refusal } from './refusals.ts';
@@ -38,16 +36,10 @@ const PROXY_LOST = new Set([502, 503, 504, 595, 596, 599]);
 const RETRY_MS = 500;
 
 export async function openPve(tools: ProxmoxTools): Promise<Pve> {
-  const { fingerprint, ca_file: file } = tools.config;
-  if (file === undefined) return { tools, trust: { fingerprint } };
-  try {
-    return { tools, trust: { ca: await readFile(file, 'utf8') } };
-  } catch (cause) {
-    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: ${file} cannot be read: ${errorText(cause)}`, {
-      cause,
-      next: 'copy /etc/pve/pve-root-ca.pem of a node there',
-    });
-  }
+  return {
+    tools,
+    trust: await trustOf(tools, { ...tools.config, next: 'copy /etc/pve/pve-root-ca.pem of a node there' }),
+  };
 }
 
 /** Asks once. */

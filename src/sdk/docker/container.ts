@@ -1,8 +1,8 @@
 /** A container as a guest: what the engine tells of it, and how it is found by its name. */
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
+import { type Engine, statusOf } from '#sdk/docker/engine.ts';
 import type { Guest, GuestState } from '#sdk/kinds/hypervisor.ts';
-import { type Engine, statusOf } from './engine.ts';
 
 const Json = z.record(z.string(), z.json());
 

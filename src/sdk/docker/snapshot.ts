@@ -1,12 +1,11 @@
 /** Making and removing the snapshot of a container: its image, its whole configuration and its volumes, of one instant. */
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
-import type { Snapshot } from '#sdk/kinds/hypervisor.ts';
-import { type Container, find, lookFor, start, stop } from './container.ts';
-import { copyVolume, removeHelper } from './copy.ts';
-import { coverageOf, hasWritten, obstacle } from './coverage.ts';
-import type { Engine } from './engine.ts';
-import { imageId, partsOf as nameParts, tag, untag, untagUnused } from './images.ts';
+import { type Container, find, lookFor, start, stop } from '#sdk/docker/container.ts';
+import { copyVolume, removeHelper } from '#sdk/docker/copy.ts';
+import { coverageOf, hasWritten, obstacle } from '#sdk/docker/coverage.ts';
+import type { Engine } from '#sdk/docker/engine.ts';
+import { imageId, partsOf as nameParts, tag, untag, untagUnused } from '#sdk/docker/images.ts';
 import {
   Begun,
   imageName,
@@ -17,7 +16,8 @@ import {
   recordIn,
   type SnapshotName,
   type SnapshotRecord,
-} from './shelf.ts';
+} from '#sdk/docker/shelf.ts';
+import type { Snapshot } from '#sdk/kinds/hypervisor.ts';
 
 /** Writing a layer out has no progress to look at. */
 const COMMIT_MS = 3_600_000;

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
-import { Container } from './container.ts';
-import { KeptVolume } from './coverage.ts';
-import { type Engine, statusOf } from './engine.ts';
+import { Container } from '#sdk/docker/container.ts';
+import { KeptVolume } from '#sdk/docker/coverage.ts';
+import { type Engine, statusOf } from '#sdk/docker/engine.ts';
 
 /** Which snapshot, and who made it. */
 export interface SnapshotName {

@@ -2,9 +2,9 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import { runOfNote, snapshotNote } from '#sdk/guests.ts';
 import type { Snapshot } from '#sdk/kinds/hypervisor.ts';
-import { find, idOf, start, stateOf, switchOff } from './domain.ts';
-import type { Virsh } from './virsh.ts';
-import { type Domain, readSnapshot, type SnapshotFacts } from './xml.ts';
+import { find, idOf, start, stateOf, switchOff } from '#sdk/libvirt/domain.ts';
+import type { Virsh } from '#sdk/libvirt/virsh.ts';
+import { type Domain, readSnapshot, type SnapshotFacts } from '#sdk/libvirt/xml.ts';
 
 interface Name {
   guest: string;

@@ -2,12 +2,19 @@
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { JsonObject } from '#kernel/json.ts';
-import { type Container, find, lookFor, start, stop } from './container.ts';
-import { copyVolume, removeHelper } from './copy.ts';
-import { usersOf } from './coverage.ts';
-import type { Engine } from './engine.ts';
-import { imageId, tag } from './images.ts';
-import { containerIn, imageName, partsOf, recordIn, type SnapshotName, type SnapshotRecord } from './shelf.ts';
+import { type Container, find, lookFor, start, stop } from '#sdk/docker/container.ts';
+import { copyVolume, removeHelper } from '#sdk/docker/copy.ts';
+import { usersOf } from '#sdk/docker/coverage.ts';
+import type { Engine } from '#sdk/docker/engine.ts';
+import { imageId, tag } from '#sdk/docker/images.ts';
+import {
+  containerIn,
+  imageName,
+  partsOf,
+  recordIn,
+  type SnapshotName,
+  type SnapshotRecord,
+} from '#sdk/docker/shelf.ts';
 
 export async function restoreSnapshot(
   engine: Engine,

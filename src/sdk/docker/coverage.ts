@@ -1,7 +1,7 @@
 /** What a snapshot of a container holds, what it cannot hold, and when there can be none. */
 import { z } from 'zod';
-import type { Container, Mount } from './container.ts';
-import type { Engine } from './engine.ts';
+import type { Container, Mount } from '#sdk/docker/container.ts';
+import type { Engine } from '#sdk/docker/engine.ts';
 
 /** A volume whose content is copied. Kept in the record of a snapshot. */
 export const KeptVolume = z.object({

@@ -1,7 +1,7 @@
 /** Images of snapshots: kept by tags of ours, and let go without taking them from a container that runs them. */
 import { z } from 'zod';
-import type { Engine } from './engine.ts';
-import { statusOf } from './engine.ts';
+import type { Engine } from '#sdk/docker/engine.ts';
+import { statusOf } from '#sdk/docker/engine.ts';
 
 const Image = z.object({ Id: z.string(), RepoTags: z.array(z.string()).nullish() });
 const Containers = z.array(z.object({ ImageID: z.string() }));

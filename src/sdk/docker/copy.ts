@@ -1,7 +1,7 @@
 /** Copies the content of volumes on the engine, through a container that is never started. */
 import { z } from 'zod';
-import { type Engine, statusOf } from './engine.ts';
-import { labelsOf, type SnapshotName, volumeName } from './shelf.ts';
+import { type Engine, statusOf } from '#sdk/docker/engine.ts';
+import { labelsOf, type SnapshotName, volumeName } from '#sdk/docker/shelf.ts';
 
 const FROM = '/homelab-autopilot/from';
 const TO = '/homelab-autopilot/to';

@@ -5,11 +5,12 @@ import type DockerModem from 'docker-modem';
 import type { ConnectConfig } from 'ssh2';
 import type { z } from 'zod';
 import { AutopilotError, type ErrorCode, errorText, systemCode } from '#kernel/errors.ts';
+import { type EngineAddress, placeOf } from '#sdk/docker/address.ts';
 import { algorithmsOf, fingerprint, pinnedKey } from '#sdk/ssh/host-key.ts';
-import { type DockerTools, placeOf } from './config.ts';
+import type { Tools } from '#sdk/tools.ts';
 
 export interface Engine {
-  tools: DockerTools;
+  tools: Tools;
   /** @throws AutopilotError HA_NOT_FOUND, HA_CONFLICT, HA_REMOTE_REFUSED, HA_REMOTE_UNREACHABLE */
   ask<S extends z.ZodType>(shape: S, path: string, query?: Query): Promise<z.output<S>>;
   /** A change. `already` are answers that mean that it is so already. @returns whether it was made now. */
@@ -49,10 +50,10 @@ interface Dialled {
   timeoutMs?: number | undefined;
 }
 
-export async function connect(tools: DockerTools): Promise<Engine> {
+export async function connect(tools: Tools, address: EngineAddress): Promise<Engine> {
   const seen: Seen = { strangeKey: undefined };
-  const [options, ssh] = await Promise.all([addressOf(tools), sshOf(tools, seen)]);
-  const dial = async (call: Dialled) => dialled({ tools, seen, options, ssh }, call);
+  const [options, ssh] = await Promise.all([addressOf(tools, address), sshOf(tools, address, seen)]);
+  const dial = async (call: Dialled) => dialled({ tools, place: placeOf(address), seen, options, ssh }, call);
   return {
     tools,
     async ask(shape, path, query) {
@@ -98,7 +99,8 @@ interface Seen {
 }
 
 interface Line {
-  tools: DockerTools;
+  tools: Tools;
+  place: string;
   seen: Seen;
   options: DockerModem.ConstructorOptions;
   /** Null: not through SSH. */
@@ -140,8 +142,7 @@ async function dialled(line: Line, call: Dialled): Promise<unknown> {
   }
 }
 
-async function addressOf(tools: DockerTools): Promise<DockerModem.ConstructorOptions> {
-  const { socket, tls } = tools.config;
+async function addressOf(tools: Tools, { socket, tls }: EngineAddress): Promise<DockerModem.ConstructorOptions> {
   // Named, all of them: what is not would be taken from DOCKER_HOST.
   const none = { host: undefined, port: undefined, username: undefined, protocol: 'http' as const };
   // Through SSH the engine's own command there finds its socket.
@@ -150,8 +151,7 @@ async function addressOf(tools: DockerTools): Promise<DockerModem.ConstructorOpt
   return { ...none, host: tls.host, port: tls.port, protocol: 'https', ca, cert, key };
 }
 
-async function sshOf(tools: DockerTools, seen: Seen): Promise<ConnectConfig | null> {
-  const { ssh } = tools.config;
+async function sshOf(tools: Tools, { ssh }: EngineAddress, seen: Seen): Promise<ConnectConfig | null> {
   if (ssh === undefined) return null;
   const pinned = pinnedKey(tools, ssh.host_key);
   const { host, port, username } = ssh;
@@ -171,9 +171,8 @@ async function sshOf(tools: DockerTools, seen: Seen): Promise<ConnectConfig | nu
   };
 }
 
-function troubleOf({ tools, seen }: Line, { method, path }: Dialled, cause: unknown): AutopilotError {
+function troubleOf({ tools, place, seen }: Line, { method, path }: Dialled, cause: unknown): AutopilotError {
   const status = statusOf(cause);
-  const place = placeOf(tools);
   if (status !== undefined) return new AutopilotError(codeOf(status), `${tools.name}: ${said(cause)}`, { cause });
   if (seen.strangeKey !== undefined) {
     return new AutopilotError(

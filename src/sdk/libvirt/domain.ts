@@ -2,8 +2,8 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
 import type { Guest, GuestState } from '#sdk/kinds/hypervisor.ts';
-import type { Virsh } from './virsh.ts';
-import { type Domain, readDomain } from './xml.ts';
+import type { Virsh } from '#sdk/libvirt/virsh.ts';
+import { type Domain, readDomain } from '#sdk/libvirt/xml.ts';
 
 /** Asked for a number, virsh looks among the ids that running domains have for now: so what it found is looked at. */
 export async function find(virsh: Virsh, guest: string): Promise<Domain> {
