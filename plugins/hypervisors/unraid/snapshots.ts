@@ -72,7 +72,7 @@ async function locate(unraid: Unraid, guest: string): Promise<Place> {
   try {
     return await placeOf(unraid, await find(unraid, guest));
   } catch (error) {
-    const engine = isMissing(error) ? await engineOf(unraid).catch(() => undefined) : undefined;
+    const engine = isUnseen(error) ? await engineOf(unraid).catch(() => undefined) : undefined;
     if (engine === undefined) throw error;
     // Going back takes the container away first: a way back that was cut short there is gone on with.
     const name = guest.replace(/^container:/, '');
@@ -81,8 +81,9 @@ async function locate(unraid: Unraid, guest: string): Promise<Place> {
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof AutopilotError && error.code === 'HA_NOT_FOUND';
+/** Not there, or perhaps among the machines, which cannot be seen while the VM manager is off. */
+function isUnseen(error: unknown): boolean {
+  return error instanceof AutopilotError && ['HA_NOT_FOUND', 'HA_REMOTE_REFUSED'].includes(error.code);
 }
 
 async function placeOf(unraid: Unraid, { type, key, name }: Found): Promise<Place> {

@@ -5,7 +5,7 @@ import { type GuestBed, keepsGuests } from '#test/plugins/hypervisors/promises.t
 import { canRunDocker, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
 import { needs } from '#test/support/needs.ts';
 import { startSshd, type TestSshd } from '#test/support/sshd.ts';
-import { realWorld } from '#test/support/unraid/worlds.ts';
+import { realWorld, type World } from '#test/support/unraid/worlds.ts';
 import { openUnraidBed, type UnraidBed } from './unraid-bed.ts';
 
 const PATIENCE_MS = 300_000;
@@ -24,6 +24,7 @@ afterAll(async () => {
 });
 beforeEach(async (context) => {
   needs(context, 'sshd', 'ssh-keygen', 'ssh');
+  withoutMachines = false;
   sshd = await startSshd(engine === undefined ? '' : `SetEnv DOCKER_HOST=unix://${engine.socket}\n`);
 });
 afterEach(async () => {
@@ -31,7 +32,17 @@ afterEach(async () => {
   await engine?.clear();
 });
 
-const openBed = () => openUnraidBed(realWorld({ engine, stopSeconds: 1 }), sshd);
+/** As when its VM manager is off. */
+let withoutMachines = false;
+
+const openBed = () => {
+  const world = realWorld({ engine, stopSeconds: 1 });
+  const list: World['list'] = async (type) => {
+    if (type === 'vm' && withoutMachines) throw new Error('VMs are not available');
+    return await world.list(type);
+  };
+  return openUnraidBed({ ...world, list }, sshd);
+};
 
 function dockerOf(context: Pick<TestContext, 'skip'>): TestEngine {
   needsDocker(context);
@@ -82,6 +93,7 @@ describe('a container', () => {
     const { leavesOut } = await bed.act('canSnapshot', { guest: 'notes' });
     await bed.act('snapshot', at);
     await docker('rm', '--force', 'notes');
+    withoutMachines = true;
     await bed.act('restoreSnapshot', at);
 
     expect(leavesOut).toEqual(['bind mount /etc', expect.stringContaining('the template')]);
