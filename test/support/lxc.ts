@@ -20,7 +20,7 @@ const CONFIG = 'lxc.net.0.type = empty\nlxc.apparmor.profile = unconfined\n';
 /** Where LXC keeps a lock for each container, for root. It leaves them there. */
 const LOCKS = '/run/lxc/lock';
 
-const NOTE = '/root/note';
+const NOTE = '/mnt/note';
 
 /** First line of a `beforeEach`. Privileged containers can only be started by root. */
 export function needsLxc(context: Pick<TestContext, 'skip'>): void {

@@ -31,8 +31,8 @@ esac
 /** A bad version spoils program and data; a worse one leaves a container that does not start any more. */
 const UPDATE = `set -eu
 v=$HOMELAB_AUTOPILOT_VERSION
-sh DIR/node sh -c "echo $v > /root/program; echo $v > /root/schema"
-case $v in *-bad) sh DIR/node sh -c 'rm /root/note; touch /root/spoiled' ;; esac
+sh DIR/node sh -c "echo $v > /mnt/program; echo $v > /mnt/schema"
+case $v in *-bad) sh DIR/node sh -c 'rm /mnt/note; touch /mnt/spoiled' ;; esac
 case $v in *-dead) sh DIR/node rm /sbin/init; sh DIR/node stop; ! sh DIR/node start ;; esac
 `;
 
@@ -45,7 +45,7 @@ services:
   - name: notes
     type: generic
     guest: { hypervisor: pve, id: ${CT} }
-    validate: [{ type: command, command: [sh, DIR/node, sh, -c, "test ! -e /root/spoiled && cat /root/note"] }]
+    validate: [{ type: command, command: [sh, DIR/node, sh, -c, "test ! -e /mnt/spoiled && cat /mnt/note"] }]
     backup:
       paths: [DIR/notes]
       destinations: [usb]
@@ -53,7 +53,7 @@ services:
     update:
       check: [cat, DIR/newest]
       command: [sh, DIR/update.sh]
-      version: [sh, DIR/node, cat, /root/program]
+      version: [sh, DIR/node, cat, /mnt/program]
 `;
 
 const stack = new AsyncDisposableStack();
@@ -64,7 +64,7 @@ afterAll(() => stack.disposeAsync());
 beforeEach(async (context) => {
   needsLxc(context);
   stage ??= await openStage(context);
-  await inside('sh', '-c', 'cd /root && echo 1 > program && echo 1 > schema && echo precious > note');
+  await inside('sh', '-c', 'cd /mnt && echo 1 > program && echo 1 > schema && echo precious > note');
 });
 
 async function openStage(context: Pick<TestContext, 'skip'>): Promise<Stage> {
@@ -116,7 +116,7 @@ test('an update that works stays, and the snapshot of before is gone', async () 
 
   expect(run).toMatchObject({ status: 'succeeded' });
   expect(run.steps).toContainEqual(expect.objectContaining({ name: 'snapshot', status: 'succeeded' }));
-  expect(await inside('sh', '-c', 'cd /root && cat program schema note')).toBe('2\n2\nprecious');
+  expect(await inside('sh', '-c', 'cd /mnt && cat program schema note')).toBe('2\n2\nprecious');
   await nothingIsLeft();
 });
 
@@ -125,7 +125,7 @@ test('an update that spoils the container is undone by its snapshot, program and
 
   expect(run).toMatchObject({ status: 'rolled_back' });
   expect(undone(run)).toEqual(UNDONE);
-  expect(await inside('sh', '-c', 'cd /root && cat program schema note && ls')).toBe(
+  expect(await inside('sh', '-c', 'cd /mnt && cat program schema note && ls')).toBe(
     '1\n1\nprecious\nnote\nprogram\nschema',
   );
   await nothingIsLeft();
@@ -136,6 +136,6 @@ test('a container that does not start any more after its update is there again',
 
   expect(run).toMatchObject({ status: 'rolled_back' });
   expect(undone(run)).toEqual(UNDONE);
-  expect(await inside('sh', '-c', 'cd /root && cat program schema note')).toBe('1\n1\nprecious');
+  expect(await inside('sh', '-c', 'cd /mnt && cat program schema note')).toBe('1\n1\nprecious');
   await nothingIsLeft();
 });
