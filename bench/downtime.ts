@@ -63,7 +63,8 @@ export async function benchDowntime({ sizeBytes }: { sizeBytes: number }): Promi
   const data = await engine.docker('volume', 'inspect', '-f', '{{.Mountpoint}}', 'site_files');
   generateTree(join(data, 'tree'), sizeBytes);
   await lab.start(['up', '--port', '0']);
-  return measure({ engine, lab, data, url: `http://127.0.0.1:${port}/` });
+  // Awaited here, while the engine and the homelab are still there.
+  return await measure({ engine, lab, data, url: `http://127.0.0.1:${port}/` });
 }
 
 async function measure(site: Site): Promise<Metric[]> {
