@@ -7,6 +7,7 @@ import type { OwnRun } from '#monitor/own-runs.ts';
 import type { Delta, Incident, Step, World } from '#monitor/world.ts';
 import type { Database } from '#store/database.ts';
 import { IncidentRow, StateRow, spans } from '#store/health-rows.ts';
+import { placeNamed } from '#store/place.ts';
 
 export interface Health {
   /** What was known when it was written last, as far as `wanted` says that it is still of interest. */
@@ -26,7 +27,6 @@ const DAYS_KEPT_MS = 400 * 86_400_000;
 
 const CURSOR = 'health';
 
-const Value = z.object({ value: z.string() });
 const KeyId = z.object({ id: z.number() });
 const Took = z.object({ took: z.instanceof(Uint8Array).nullable() });
 const RunRow = z
@@ -56,10 +56,7 @@ export function createHealth(db: Database): Health {
       };
     },
 
-    cursor() {
-      const row = db.sql('SELECT value FROM meta WHERE key = ?').get(CURSOR);
-      return row === undefined ? null : Value.parse(row).value;
-    },
+    cursor: () => placeNamed(db, CURSOR).read() ?? null,
 
     save(step, cursor, tell) {
       // What was learned of a transaction that is undone is not so.
@@ -69,7 +66,7 @@ export function createHealth(db: Database): Health {
           for (const key of step.touched) writeState(db, key, step.world);
           for (const incident of step.incidents) writeIncident(db, incident);
           for (const delta of summed(step.deltas)) addDelta(db, known, delta);
-          if (cursor !== null) moveTo(db, cursor);
+          if (cursor !== null) placeNamed(db, CURSOR).write(cursor);
           tell();
         });
         for (const [key, id] of known) keys.set(key, id);
@@ -113,10 +110,6 @@ function readState(row: unknown) {
     if (error instanceof z.ZodError || error instanceof SyntaxError) return [];
     throw new Error(errorText(error), { cause: error });
   }
-}
-
-function moveTo(db: Database, cursor: string): void {
-  db.sql('INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2').run(CURSOR, cursor);
 }
 
 function writeState(db: Database, key: string, { states }: World): void {

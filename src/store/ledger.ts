@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DISPOSITIONS, type Fire, REASONS } from '#schedule/fire.ts';
 import { Schedule } from '#schedule/rules.ts';
 import type { Database } from '#store/database.ts';
+import { placeNamed } from '#store/place.ts';
 import { RunRow } from '#store/rows.ts';
 
 export interface KnownSchedule {
@@ -96,7 +97,6 @@ const FireRow = z
     return { ...rest, dueAt, lateMs, recordedAt };
   });
 
-const SeenRow = z.object({ value: z.coerce.number() });
 const SlotRow = z.object({ slot: z.string() });
 
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -133,9 +133,7 @@ export function createLedgerLog(db: Database): LedgerLog {
 
 export function createLedger(db: Database): Ledger {
   const log = createLedgerLog(db);
-  const setMeta = db.sql(
-    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-  );
+  const seen = placeNamed(db, SEEN);
   return {
     ...log,
 
@@ -188,11 +186,11 @@ export function createLedger(db: Database): Ledger {
         .map((row) => UnfinishedRow.parse(row)),
 
     seenAt() {
-      const row = db.sql('SELECT value FROM meta WHERE key = ?').get(SEEN);
-      return row === undefined ? undefined : SeenRow.parse(row).value;
+      const at = seen.read();
+      return at === undefined ? undefined : Number(at);
     },
 
-    see: (now) => void setMeta.run(SEEN, String(now)),
+    see: (now) => seen.write(String(now)),
 
     prune: (before) => void db.sql('DELETE FROM fires WHERE slot < ?').run(iso(before)),
   };

@@ -1,8 +1,6 @@
 /** What the stream of events adds to the history: when a step was begun, how often, and what was told meanwhile. */
-import { z } from 'zod';
 import type { Database } from '#store/database.ts';
-
-const Value = z.object({ value: z.string() });
+import { placeNamed } from '#store/place.ts';
 
 export interface Projection {
   /** The place in the stream up to which everything is in the history. */
@@ -12,14 +10,10 @@ export interface Projection {
 }
 
 export function createProjection(db: Database): Projection {
+  const place = placeNamed(db, 'events');
   return {
-    cursor() {
-      const row = db.sql(`SELECT value FROM meta WHERE key = 'events'`).get();
-      return row === undefined ? null : Value.parse(row).value;
-    },
-    moveTo(cursor) {
-      db.sql(`INSERT INTO meta (key, value) VALUES ('events', ?1) ON CONFLICT DO UPDATE SET value = ?1`).run(cursor);
-    },
+    cursor: () => place.read() ?? null,
+    moveTo: place.write,
     began({ run, step, attempt, at }) {
       // A result that is already recorded is newer than this event, and stays.
       db.sql(

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ReportHistory } from '#notify/report-message.ts';
 import type { Database } from '#store/database.ts';
+import { placeNamed } from '#store/place.ts';
 
 export interface Reports {
   /** The instant (milliseconds) up to which reports were made by these rules; undefined: by none yet. */
@@ -12,11 +13,7 @@ export interface Reports {
   history(from: number, to: number): ReportHistory;
 }
 
-const PLACE = 'report';
-
-const PlaceRow = z.object({
-  value: z.string().transform((text) => z.object({ rules: z.string(), to: z.number() }).parse(JSON.parse(text))),
-});
+const MadeTo = z.object({ rules: z.string(), to: z.number() });
 const RunsRow = z.object({ workflow: z.string(), service: z.string(), status: z.string(), count: z.number() });
 const MissedRow = z.object({ schedule: z.string(), count: z.number() });
 const PointsRow = z.object({ service: z.string(), kept: z.number(), unproven: z.number() });
@@ -25,20 +22,18 @@ const IncidentRow = z
   .transform(({ started_at: startedAt, ended_at: endedAt, ...rest }) => ({ ...rest, startedAt, endedAt }));
 
 export function createReports(db: Database): Reports {
+  const place = placeNamed(db, 'report');
   return {
     madeTo(rules) {
-      const row = db.sql('SELECT value FROM meta WHERE key = ?').get(PLACE);
-      if (row === undefined) return undefined;
-      const place = PlaceRow.parse(row).value;
-      return place.rules === rules ? place.to : undefined;
+      const text = place.read();
+      if (text === undefined) return undefined;
+      const made = MadeTo.parse(JSON.parse(text));
+      return made.rules === rules ? made.to : undefined;
     },
 
     made(rules, to, tell) {
       db.atomically(() => {
-        db.sql('INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2').run(
-          PLACE,
-          JSON.stringify({ rules, to }),
-        );
+        place.write(JSON.stringify({ rules, to }));
         tell();
       });
     },

@@ -1,6 +1,7 @@
 /** Which versions were told of: written with the messages that tell. */
 import { z } from 'zod';
 import type { Database } from '#store/database.ts';
+import { placeNamed } from '#store/place.ts';
 
 const News = z.object({
   /** When it was looked for the last time (milliseconds). */
@@ -16,21 +17,16 @@ export interface VersionNews {
   save(news: News, tell: () => void): void;
 }
 
-const PLACE = 'versions';
-const Row = z.object({ value: z.string().transform((text) => News.parse(JSON.parse(text))) });
-
 export function createVersionNews(db: Database): VersionNews {
+  const place = placeNamed(db, 'versions');
   return {
     known() {
-      const row = db.sql('SELECT value FROM meta WHERE key = ?').get(PLACE);
-      return row === undefined ? undefined : Row.parse(row).value;
+      const text = place.read();
+      return text === undefined ? undefined : News.parse(JSON.parse(text));
     },
     save(news, tell) {
       db.atomically(() => {
-        db.sql('INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2').run(
-          PLACE,
-          JSON.stringify(news),
-        );
+        place.write(JSON.stringify(news));
         tell();
       });
     },
