@@ -1,7 +1,7 @@
 /** What happened in quiet hours, as one message. */
 import { derivedId } from '#kernel/ids.ts';
 import { localTime } from '#notify/local-time.ts';
-import type { Origin } from '#notify/run-message.ts';
+import type { Origin } from '#notify/sender.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 /** Vendors cut long texts; what is beyond these lines is counted. */

@@ -5,7 +5,7 @@ import type { SubjectKind } from '#monitor/check.ts';
 import { subjectName, subjectOf } from '#monitor/check.ts';
 import type { Told } from '#monitor/world.ts';
 import { localTime } from '#notify/local-time.ts';
-import type { Origin } from '#notify/run-message.ts';
+import { type Origin, senderLine } from '#notify/sender.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 export interface IncidentScene {
@@ -41,7 +41,7 @@ export function incidentMessage({ what, incident }: Told, { origin, host, hit, a
         : [`Our run ${shortId(run)} had it at that time: see  homelab-autopilot runs show ${shortId(run)}`]),
       ...(what === 'up' ? [] : [nextOf(subject)]),
       '',
-      `${origin.homelab} · ${host} · ${localTime(at.toISOString(), origin.timezone)}`,
+      senderLine(origin, host, at),
     ].join('\n'),
     service: serviceOf(subject),
     host,

@@ -1,7 +1,7 @@
 /** Slots of a schedule that did not run, as a message: nobody is to find out months later. */
 import { derivedId } from '#kernel/ids.ts';
 import { localTime } from '#notify/local-time.ts';
-import type { Origin } from '#notify/run-message.ts';
+import { type Origin, senderLine } from '#notify/sender.ts';
 import type { Fire } from '#schedule/fire.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
@@ -24,7 +24,7 @@ export function missedMessage(
       ...(before === 0 ? [] : [`${before} more of this schedule before it did not run either.`]),
       `Next: look at  homelab-autopilot schedules log --schedule ${schedule}, or run it now with  homelab-autopilot enqueue ${workflow} ${service}`,
       '',
-      `${origin.homelab} · ${host} · ${localTime(at.toISOString(), origin.timezone)}`,
+      senderLine(origin, host, at),
     ].join('\n'),
     service,
     host,

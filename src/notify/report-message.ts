@@ -3,7 +3,7 @@ import { formatDuration } from '#kernel/duration.ts';
 import { derivedId } from '#kernel/ids.ts';
 import { subjectName } from '#monitor/check.ts';
 import { localTime } from '#notify/local-time.ts';
-import type { Origin } from '#notify/run-message.ts';
+import { type Origin, senderLine } from '#notify/sender.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 /** What the history holds of the time that a report is about. */
@@ -55,7 +55,7 @@ export function reportMessage(history: ReportHistory, world: ReportWorld, scene:
       ...incidentLines(history, scene),
       ...worldLines(world),
       '',
-      `${origin.homelab} · ${host} · ${localTime(at.toISOString(), origin.timezone)}`,
+      senderLine(origin, host, at),
     ].join('\n'),
     host,
     at: at.toISOString(),

@@ -3,15 +3,11 @@ import type { RunDetail, StepView } from '#engine/run.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
 import { localTime } from '#notify/local-time.ts';
+import type { Origin } from '#notify/sender.ts';
 import { EVENTS } from '#sdk/events.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 /** What every message says of where it comes from. */
-export interface Origin {
-  homelab: string;
-  timezone: string;
-}
-
 /** @param event one of `eventsOf` the run. */
 export function runMessage(run: RunDetail, event: string, origin: Origin): Message {
   const at = run.finishedAt ?? run.requestedAt;

@@ -1,7 +1,6 @@
 /** Versions that are out and were not told of before, as a message. */
 import { derivedId } from '#kernel/ids.ts';
-import { localTime } from '#notify/local-time.ts';
-import type { Origin } from '#notify/run-message.ts';
+import { type Origin, senderLine } from '#notify/sender.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 export interface WaitingVersions {
@@ -22,7 +21,7 @@ export function updateMessage(
     text: [
       `Next: see what holds it with  homelab-autopilot updates, or go to it with  homelab-autopilot enqueue update ${service}`,
       '',
-      `${origin.homelab} · ${host} · ${localTime(at.toISOString(), origin.timezone)}`,
+      senderLine(origin, host, at),
     ].join('\n'),
     service,
     host,
