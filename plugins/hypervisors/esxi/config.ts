@@ -1,7 +1,8 @@
 /** What a user writes for an ESXi host or a vCenter: its API, or SSH to a host whose licence makes the API read-only. */
 import { z } from 'zod';
+import { isHttpsServer } from '#sdk/address.ts';
 import { Duration } from '#sdk/duration.ts';
-import { isFingerprint } from '#sdk/pinned-https.ts';
+import { FingerprintText, ONE_TRUST } from '#sdk/pinned-https.ts';
 import { secret } from '#sdk/secret.ts';
 import { HostKeyText } from '#sdk/ssh/host-key.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -24,7 +25,7 @@ export const Config = z
   .object({
     url: z
       .string()
-      .refine(isAddress, 'must be https://HOST and no more')
+      .refine(isHttpsServer, 'must be https://HOST and no more')
       .optional()
       .describe('The ESXi host, or the vCenter: https://esxi.lan'),
     username: z
@@ -33,11 +34,9 @@ export const Config = z
       .optional()
       .describe('Who logs in at the API: autopilot, or with vCenter autopilot@vsphere.local'),
     password: secret().optional().describe('Password of that user'),
-    fingerprint: z
-      .string()
-      .refine(isFingerprint, 'is 32 pairs of hexadecimal digits with ":" between')
-      .optional()
-      .describe('SHA-256 of the server’s certificate; the password goes to no server with another one'),
+    fingerprint: FingerprintText.optional().describe(
+      'SHA-256 of the server’s certificate; the password goes to no server with another one',
+    ),
     ca_file: z
       .string()
       .startsWith('/')
@@ -57,10 +56,7 @@ export const Config = z
     path: ['username'],
     message: 'url needs username and password',
   })
-  .refine(({ fingerprint, ca_file: ca }) => fingerprint === undefined || ca === undefined, {
-    path: ['ca_file'],
-    message: 'write either fingerprint or ca_file',
-  });
+  .refine(...ONE_TRUST);
 
 export type EsxiTools = Tools<z.output<typeof Config>>;
 
@@ -68,10 +64,4 @@ export type EsxiTools = Tools<z.output<typeof Config>>;
 export function placeOf({ config: { url, ssh } }: Pick<EsxiTools, 'config'>): string {
   if (ssh !== undefined) return `${ssh.username}@${ssh.host}:${ssh.port}`;
   return url === undefined ? 'vSphere' : new URL(url).host;
-}
-
-function isAddress(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password, pathname, search, hash } = new URL(text);
-  return protocol === 'https:' && `${username}${password}${search}${hash}` === '' && pathname === '/';
 }

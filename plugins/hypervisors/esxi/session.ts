@@ -1,9 +1,8 @@
 /** A login at vSphere for one action: made when the server is known, renewed once when it is gone, and always ended. */
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
-import { pause } from '#kernel/wait.ts';
-import { milliseconds } from '#sdk/duration.ts';
-import { type EsxiTools, placeOf } from './config.ts';
+import type { EsxiTools } from './config.ts';
+import { insist } from './insist.ts';
 import { type Element, element, type Ref, Reference, Text } from './markup.ts';
 import { refusal } from './refusals.ts';
 import { type Line, openLine, post, type Reply } from './soap.ts';
@@ -31,7 +30,6 @@ export interface Session {
 }
 
 const SERVICE: Ref = { type: 'ServiceInstance', id: 'ServiceInstance' };
-const RETRY_MS = 500;
 const FAREWELL_MS = 3_000;
 
 export async function withSession<T>(tools: EsxiTools, work: (session: Session) => Promise<T>): Promise<T> {
@@ -81,23 +79,9 @@ export function understood<S extends z.ZodType>(
 }
 
 async function persistently(tools: EsxiTools, once: () => Promise<Reply>, doing = 'log in'): Promise<unknown> {
-  const deadline = Date.now() + milliseconds(tools.config.patience);
-  for (;;) {
-    const reply = await once();
-    if (reply.kind === 'value') return reply.value;
-    if (reply.kind === 'fault') throw refusal(tools, reply.fault, doing);
-    if (Date.now() >= deadline) {
-      throw new AutopilotError(
-        'HA_REMOTE_UNREACHABLE',
-        `${tools.name}: ${placeOf(tools)} does not answer: ${reply.text}`,
-        {
-          next: 'see whether it is on, and port 443 is open from here',
-        },
-      );
-    }
-    await pause(RETRY_MS, tools.signal);
-    tools.signal.throwIfAborted();
-  }
+  const reply = await insist(tools, once, 'see whether it is on, and port 443 is open from here');
+  if (reply.kind === 'fault') throw refusal(tools, reply.fault, doing);
+  return reply.value;
 }
 
 async function logIn(session: Session): Promise<void> {

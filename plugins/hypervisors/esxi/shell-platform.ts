@@ -1,12 +1,12 @@
 /** A host by vim-cmd, which also works where a licence makes the API read-only. */
 import { AutopilotError } from '#kernel/errors.ts';
-import { pause } from '#kernel/wait.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { type EsxiTools, placeOf } from './config.ts';
 import { NEEDS_CONSOLIDATION } from './devices.ts';
+import { insist } from './insist.ts';
 import type { Change, Machine, Platform } from './platform.ts';
 import { refusal } from './refusals.ts';
-import { type Said, Shell } from './shell.ts';
+import { Shell } from './shell.ts';
 import { type Board, perform, type Sent, settled, type Task } from './tasks.ts';
 import {
   deviceObstaclesIn,
@@ -23,7 +23,6 @@ import {
 } from './vim-cmd.ts';
 
 const POSSIBLE = ['list', 'power', 'snapshot', 'restore', 'resources'] as const;
-const RETRY_MS = 500;
 
 export async function withShell<T>(tools: EsxiTools, work: (platform: Platform) => Promise<T>): Promise<T> {
   await using shell = new Shell(tools);
@@ -130,25 +129,10 @@ function wordsOf(ref: string, change: Change): string[] {
   }
 }
 
-/** Asks what changes nothing, and again for a while when there is no answer. */
-async function asked(shell: Shell, words: readonly string[]): Promise<Said & { kind: 'said' }> {
+async function asked(shell: Shell, words: readonly string[]) {
   const { tools } = shell;
-  const deadline = Date.now() + milliseconds(tools.config.patience);
-  for (;;) {
-    const said = await shell.run(words, milliseconds(tools.config.timeout));
-    if (said.kind === 'said') return said;
-    if (Date.now() >= deadline) {
-      throw new AutopilotError(
-        'HA_REMOTE_UNREACHABLE',
-        `${tools.name}: ${placeOf(tools)} does not answer: ${said.text}`,
-        {
-          next: 'see whether the host is on, and its SSH service runs',
-        },
-      );
-    }
-    await pause(RETRY_MS, tools.signal);
-    tools.signal.throwIfAborted();
-  }
+  const once = async () => shell.run(words, milliseconds(tools.config.timeout));
+  return await insist(tools, once, 'see whether the host is on, and its SSH service runs');
 }
 
 async function told(shell: Shell, words: readonly string[]): Promise<string> {

@@ -4,17 +4,15 @@ import { AutopilotError, errorText } from '#kernel/errors.ts';
 import { withoutBrackets } from '#sdk/address.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { algorithmsOf, fingerprint, pinnedKey } from '#sdk/ssh/host-key.ts';
+import { quoted } from '#sdk/ssh/login.ts';
 import { type EsxiTools, placeOf } from './config.ts';
+import type { Lost } from './insist.ts';
 
 /** `lost`: the connection broke, or nothing came in time; nobody knows how far it went. */
-export type Said = { kind: 'said'; code: number; text: string } | { kind: 'lost'; text: string };
+export type Said = { kind: 'said'; code: number; text: string } | Lost;
 
 /** More than a host with hundreds of guests says at once. */
 const LONGEST = 4 * 1024 * 1024;
-
-function quoted(words: readonly string[]): string {
-  return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-}
 
 /** One connection for one action; one that broke is made anew for the next command. */
 export class Shell implements AsyncDisposable {
@@ -34,7 +32,7 @@ export class Shell implements AsyncDisposable {
       this.#client ??= await connected(this.tools);
       // A fence may have closed while the host was looked at: nothing is sent after that.
       this.tools.signal.throwIfAborted();
-      return await executed(this.#client, `vim-cmd ${quoted(words)}`, limit);
+      return await executed(this.#client, `vim-cmd ${words.map(quoted).join(' ')}`, limit);
     } catch (error) {
       this.#end();
       this.tools.signal.throwIfAborted();

@@ -5,6 +5,7 @@ import { AutopilotError, errorText } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { askPinned, type Trust } from '#sdk/pinned-https.ts';
 import type { EsxiTools } from './config.ts';
+import type { Lost } from './insist.ts';
 import { type Element, element, type Ref, readXml, reference, Text, typeOf } from './markup.ts';
 import type { Fault } from './refusals.ts';
 
@@ -27,7 +28,7 @@ export interface Call {
 export type Reply =
   | { kind: 'value'; value: unknown; cookie: string | undefined }
   | { kind: 'fault'; fault: Fault }
-  | { kind: 'lost'; text: string };
+  | Lost;
 
 /** Old enough for every host of today, and new enough for all that is asked here. */
 const VERSION = '"urn:vim25/6.0"';
