@@ -7,14 +7,15 @@ import { makePlan } from '#app/planning.ts';
 import { createEngine } from '#engine/engine.ts';
 import type { TerminalStatus } from '#engine/run.ts';
 import { isTerminal } from '#engine/run.ts';
+import { allSteps } from '#engine/steps.ts';
 import { createCatalog } from '#host/catalog.ts';
 import type { FaultPoint } from '#kernel/fault.ts';
 import { faultPoints, PASSAGES_FILE } from '#kernel/fault.ts';
 import { newId } from '#kernel/ids.ts';
 import { plugin as local } from '#plugins/destinations/local/index.ts';
 import { plugin as compose } from '#plugins/services/docker-compose/index.ts';
-import type { Plan, PlanNode } from '#sdk/plan.ts';
-import { planSteps, undoSteps } from '#sdk/plan.ts';
+import type { Plan } from '#sdk/plan.ts';
+import { planSteps } from '#sdk/plan.ts';
 import type { Workflow } from '#sdk/workflow.ts';
 import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
@@ -141,24 +142,11 @@ function eventFor({ name }: Workflow, status: TerminalStatus): string[] {
 }
 
 const keysOf = (workflow: Workflow) => planSteps(planOf(workflow, 'bcdfghjkmnpq').root).map(({ key }) => key);
-const backKeys = (workflow: Workflow) => [
-  ...undoSteps(planOf(workflow, 'bcdfghjkmnpq').root).map(({ key }) => key),
-  ...finallyKeys(planOf(workflow, 'bcdfghjkmnpq').root),
-];
-
-function finallyKeys(node: PlanNode): string[] {
-  switch (node.type) {
-    case 'step':
-      return [];
-    case 'sequence':
-    case 'parallel':
-      return node.nodes.flatMap(finallyKeys);
-    case 'reversible':
-      return finallyKeys(node.body);
-    case 'guard':
-      return [...node.finally.map(({ key }) => key), ...finallyKeys(node.body)];
-  }
-}
+/** Of all that tidies up or puts back. */
+const backKeys = (workflow: Workflow) =>
+  allSteps(planOf(workflow, 'bcdfghjkmnpq').root)
+    .filter(({ role }) => role !== 'forward')
+    .map(({ step }) => step.key);
 
 describe.each([backup, update] as const)('$name', (workflow: Workflow) => {
   test('that goes well is told once', async () => {
