@@ -38,6 +38,13 @@ export function isLoopbackUrl(text: string): boolean {
   return isLoopbackName(url.hostname) && url.pathname === '/' && url.search === '' && url.hash === '';
 }
 
+/** `https://pve.lan:8006`: a server and no more, without credentials and path. */
+export function isHttpsServer(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || url.protocol !== 'https:' || hasCredentials(text)) return false;
+  return url.pathname === '/' && url.search === '' && url.hash === '';
+}
+
 /** Whether a URL has a user name or a password in it. */
 export function hasCredentials(text: string): boolean {
   const url = URL.parse(text);

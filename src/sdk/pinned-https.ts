@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
+import { z } from 'zod';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 import { withoutBrackets } from '#sdk/address.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -38,6 +39,15 @@ const FINGERPRINT = /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/i;
 export function isFingerprint(value: string): boolean {
   return FINGERPRINT.test(value);
 }
+
+/** What users write, as most programs show it. */
+export const FingerprintText = z.string().refine(isFingerprint, 'is 32 pairs of hexadecimal digits with ":" between');
+
+/** For a configuration that has both keys: `.refine(...ONE_TRUST)`. */
+export const ONE_TRUST: [(written: Omit<WrittenTrust, 'next'>) => boolean, { path: string[]; message: string }] = [
+  ({ fingerprint, ca_file: ca }) => fingerprint === undefined || ca === undefined,
+  { path: ['ca_file'], message: 'write either fingerprint or ca_file' },
+];
 
 export interface WrittenTrust {
   fingerprint?: string | undefined;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { hasCredentials } from '#sdk/address.ts';
 import { Duration } from '#sdk/duration.ts';
 import { destination } from '#sdk/kinds/destination.ts';
-import { isFingerprint } from '#sdk/pinned-https.ts';
+import { FingerprintText, ONE_TRUST } from '#sdk/pinned-https.ts';
 import { Rate } from '#sdk/rate.ts';
 import { remoteActions } from '#sdk/remote/actions.ts';
 import { secret } from '#sdk/secret.ts';
@@ -42,11 +42,9 @@ const Config = z
       .boolean()
       .optional()
       .describe('Whether the bucket stands in the path and not in the host name. Default: yes, but not at AWS'),
-    fingerprint: z
-      .string()
-      .refine(isFingerprint, 'is 32 pairs of hexadecimal digits with ":" between')
-      .optional()
-      .describe('SHA-256 of the store’s certificate; nothing is sent to a store with another one'),
+    fingerprint: FingerprintText.optional().describe(
+      'SHA-256 of the store’s certificate; nothing is sent to a store with another one',
+    ),
     ca_file: z
       .string()
       .startsWith('/')
@@ -60,10 +58,7 @@ const Config = z
     bandwidth_limit: Rate.optional().describe('How much may be sent in a second, such as 4M. Default: no limit'),
     timeout: Duration.default('1m').describe('How long the store may stay silent before the connection counts as lost'),
   })
-  .refine(({ fingerprint, ca_file: ca }) => fingerprint === undefined || ca === undefined, {
-    path: ['ca_file'],
-    message: 'write either fingerprint or ca_file',
-  });
+  .refine(...ONE_TRUST);
 export type S3Tools = Tools<z.output<typeof Config>>;
 
 export const plugin = destination.define({

@@ -1,7 +1,8 @@
 /** What a user writes for a Proxmox VE node or cluster. */
 import { z } from 'zod';
+import { isHttpsServer } from '#sdk/address.ts';
 import { Duration } from '#sdk/duration.ts';
-import { isFingerprint } from '#sdk/pinned-https.ts';
+import { isFingerprint, ONE_TRUST } from '#sdk/pinned-https.ts';
 import { secret } from '#sdk/secret.ts';
 import type { Tools } from '#sdk/tools.ts';
 
@@ -11,7 +12,7 @@ export const Config = z
   .object({
     url: z
       .string()
-      .refine(isAddress, 'must be https://HOST:8006 and no more')
+      .refine(isHttpsServer, 'must be https://HOST:8006 and no more')
       .describe('Any node of the cluster: https://pve.lan:8006'),
     token: secret().describe('API token, as USER@REALM!TOKENID=UUID'),
     fingerprint: z
@@ -36,15 +37,6 @@ export const Config = z
       'How long to look again when an answer was lost, before the outcome counts as unknown',
     ),
   })
-  .refine(({ fingerprint, ca_file: ca }) => fingerprint === undefined || ca === undefined, {
-    path: ['ca_file'],
-    message: 'write either fingerprint or ca_file',
-  });
+  .refine(...ONE_TRUST);
 
 export type ProxmoxTools = Tools<z.output<typeof Config>>;
-
-function isAddress(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password, pathname, search, hash } = new URL(text);
-  return protocol === 'https:' && `${username}${password}${search}${hash}` === '' && pathname === '/';
-}

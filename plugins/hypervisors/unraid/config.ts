@@ -1,8 +1,8 @@
 /** What a user writes for an Unraid server. */
 import { z } from 'zod';
-import { isLoopbackUrl } from '#sdk/address.ts';
+import { isHttpsServer, isLoopbackUrl } from '#sdk/address.ts';
 import { Duration } from '#sdk/duration.ts';
-import { isFingerprint } from '#sdk/pinned-https.ts';
+import { FingerprintText, ONE_TRUST } from '#sdk/pinned-https.ts';
 import { secret } from '#sdk/secret.ts';
 import { SshLogin } from '#sdk/ssh/login.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -18,11 +18,9 @@ export const Config = z
       .refine(isAddress, 'must be https://HOST, or http://127.0.0.1 on the server itself, and no more')
       .describe('The server: https://tower.lan; http:// only to this machine itself'),
     api_key: secret().describe('API key with the rights that its page names'),
-    fingerprint: z
-      .string()
-      .refine(isFingerprint, 'is 32 pairs of hexadecimal digits with ":" between')
-      .optional()
-      .describe('SHA-256 of the server’s certificate; the key goes to no server with another one'),
+    fingerprint: FingerprintText.optional().describe(
+      'SHA-256 of the server’s certificate; the key goes to no server with another one',
+    ),
     ca_file: z
       .string()
       .startsWith('/')
@@ -34,17 +32,10 @@ export const Config = z
       'How long to look again when an answer was lost, before the outcome counts as unknown',
     ),
   })
-  .refine(({ fingerprint, ca_file: ca }) => fingerprint === undefined || ca === undefined, {
-    path: ['ca_file'],
-    message: 'write either fingerprint or ca_file',
-  });
+  .refine(...ONE_TRUST);
 
 export type UnraidTools = Tools<z.output<typeof Config>>;
 
 function isAddress(text: string): boolean {
-  if (isLoopbackUrl(text)) return true;
-  const url = URL.parse(text);
-  if (url === null || url.protocol !== 'https:') return false;
-  const { username, password, pathname, search, hash } = url;
-  return `${username}${password}${search}${hash}` === '' && pathname === '/';
+  return isHttpsServer(text) || isLoopbackUrl(text);
 }
