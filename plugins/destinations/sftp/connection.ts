@@ -1,9 +1,8 @@
 /** One SSH connection for one action: to the pinned server or to none, and with an end to every wait. */
-import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
+import type { Client, SFTPWrapper } from 'ssh2';
 import { AutopilotError } from '#kernel/errors.ts';
-import { withoutBrackets } from '#sdk/address.ts';
 import { milliseconds } from '#sdk/duration.ts';
-import { algorithmsOf, pinnedKey } from '#sdk/ssh/host-key.ts';
+import { type PinnedConnection, pinnedConnection } from '#sdk/ssh/pinned-connection.ts';
 import { connectError, lost, operationError } from './errors.ts';
 import type { SftpTools } from './index.ts';
 
@@ -14,11 +13,9 @@ export interface Session {
   ask<T>(what: string, start: (answer: (error: Error | null | undefined, value?: T) => void) => void): Promise<T>;
 }
 
-type ServerAlgorithms = NonNullable<NonNullable<ConnectConfig['algorithms']>['serverHostKey']>;
-
 export async function connected<T>(tools: SftpTools, work: (session: Session) => Promise<T>): Promise<T> {
   tools.signal.throwIfAborted();
-  const config = await connectConfig(tools);
+  const server = await pinnedConnection(tools, tools.config, milliseconds(tools.config.timeout));
   // Loaded when it is used: every call of the command line loads all plugins.
   const { default: ssh2 } = await import('ssh2');
   const client = new ssh2.Client();
@@ -30,7 +27,7 @@ export async function connected<T>(tools: SftpTools, work: (session: Session) =>
   };
   tools.signal.addEventListener('abort', stop, { once: true });
   try {
-    const sftp = await open(tools, { client, config, gone });
+    const sftp = await open(tools, { client, server, gone });
     return await work({ tools, sftp, ask: createAsk(tools, gone.promise) });
   } catch (error) {
     tools.signal.throwIfAborted();
@@ -44,11 +41,11 @@ export async function connected<T>(tools: SftpTools, work: (session: Session) =>
 
 interface Opening {
   client: Client;
-  config: ConnectConfig & { shown(): Buffer | undefined };
+  server: PinnedConnection;
   gone: PromiseWithResolvers<never>;
 }
 
-async function open(tools: SftpTools, { client, config, gone }: Opening): Promise<SFTPWrapper> {
+async function open(tools: SftpTools, { client, server, gone }: Opening): Promise<SFTPWrapper> {
   const ready = Promise.withResolvers<undefined>();
   client.on('ready', () => ready.resolve(undefined));
   // After the start an error is a lost connection; every operation that waits is told, and there may be several.
@@ -57,11 +54,11 @@ async function open(tools: SftpTools, { client, config, gone }: Opening): Promis
   // Many small requests each wait for an answer, which Nagle's algorithm would hold back.
   client.on('connect', () => client.setNoDelay(true));
   try {
-    client.connect(config);
+    client.connect(server.config);
     await Promise.race([ready.promise, gone.promise]);
   } catch (error) {
     tools.signal.throwIfAborted();
-    throw connectError(tools, error, config.shown());
+    throw connectError(tools, error, server.strange());
   }
   const opened = Promise.withResolvers<SFTPWrapper>();
   client.sftp((error, sftp) => (error === undefined ? opened.resolve(sftp) : opened.reject(error)));
@@ -74,32 +71,6 @@ async function open(tools: SftpTools, { client, config, gone }: Opening): Promis
       next: 'switch SFTP on for the user on the server',
     });
   }
-}
-
-/** The password or key is used after the server has proved that it has the pinned key, and only then. */
-async function connectConfig(tools: SftpTools): Promise<Opening['config']> {
-  const { host, port, username, host_key: pinnedText, timeout, ...secrets } = tools.config;
-  const pinned = pinnedKey(tools, pinnedText);
-  const ms = milliseconds(timeout);
-  let shown: Buffer | undefined;
-  const { private_key: key, passphrase, password } = secrets;
-  return {
-    host: withoutBrackets(host),
-    port,
-    username,
-    readyTimeout: ms,
-    keepaliveInterval: Math.ceil(ms / 3),
-    keepaliveCountMax: 2,
-    algorithms: { serverHostKey: algorithmsOf(pinned) as ServerAlgorithms },
-    hostVerifier: (blob: Buffer) => {
-      shown = blob;
-      return blob.equals(pinned.blob);
-    },
-    ...(key === undefined ? {} : { privateKey: await tools.secret(key) }),
-    ...(passphrase === undefined ? {} : { passphrase: await tools.secret(passphrase) }),
-    ...(password === undefined ? {} : { password: await tools.secret(password) }),
-    shown: () => (shown === undefined || shown.equals(pinned.blob) ? undefined : shown),
-  };
 }
 
 function createAsk(tools: SftpTools, gone: Promise<never>): Session['ask'] {

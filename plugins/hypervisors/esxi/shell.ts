@@ -1,10 +1,10 @@
 /** Runs vim-cmd on a host through SSH: on the pinned host or on none, each word quoted, and with an end to every wait. */
-import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
+import type { Client, ClientChannel } from 'ssh2';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
-import { withoutBrackets } from '#sdk/address.ts';
 import { milliseconds } from '#sdk/duration.ts';
-import { algorithmsOf, fingerprint, pinnedKey } from '#sdk/ssh/host-key.ts';
+import { fingerprint } from '#sdk/ssh/host-key.ts';
 import { quoted } from '#sdk/ssh/login.ts';
+import { pinnedConnection } from '#sdk/ssh/pinned-connection.ts';
 import { type EsxiTools, placeOf } from './config.ts';
 import type { Lost } from './insist.ts';
 
@@ -88,7 +88,10 @@ function collect(channel: ClientChannel, { resolve, reject }: PromiseWithResolve
 }
 
 async function connected(tools: EsxiTools): Promise<Client> {
-  const { config, shown } = await connectConfig(tools);
+  const { ssh, timeout } = tools.config;
+  if (ssh === undefined)
+    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: there is no ssh: to reach it by`);
+  const { config, strange } = await pinnedConnection(tools, ssh, milliseconds(timeout));
   // Loaded when it is used: every call of the command line loads all plugins.
   const { default: ssh2 } = await import('ssh2');
   const client = new ssh2.Client();
@@ -108,39 +111,10 @@ async function connected(tools: EsxiTools): Promise<Client> {
   } catch (error) {
     client.destroy();
     tools.signal.throwIfAborted();
-    throw refusedBy(tools, error, shown()) ?? error;
+    throw refusedBy(tools, error, strange()) ?? error;
   } finally {
     tools.signal.removeEventListener('abort', stop);
   }
-}
-
-type ServerAlgorithms = NonNullable<NonNullable<ConnectConfig['algorithms']>['serverHostKey']>;
-
-/** The key is used after the host has proved that it has the pinned one, and only then. */
-async function connectConfig(tools: EsxiTools): Promise<{ config: ConnectConfig; shown: () => Buffer | undefined }> {
-  const { ssh, timeout } = tools.config;
-  if (ssh === undefined)
-    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: there is no ssh: to reach it by`);
-  const pinned = pinnedKey(tools, ssh.host_key);
-  const ms = milliseconds(timeout);
-  let strange: Buffer | undefined;
-  const config: ConnectConfig = {
-    host: withoutBrackets(ssh.host),
-    port: ssh.port,
-    username: ssh.username,
-    readyTimeout: ms,
-    keepaliveInterval: Math.ceil(ms / 3),
-    keepaliveCountMax: 2,
-    algorithms: { serverHostKey: algorithmsOf(pinned) as ServerAlgorithms },
-    hostVerifier: (blob: Buffer) => {
-      if (blob.equals(pinned.blob)) return true;
-      strange = blob;
-      return false;
-    },
-    privateKey: await tools.secret(ssh.private_key),
-    ...(ssh.passphrase === undefined ? {} : { passphrase: await tools.secret(ssh.passphrase) }),
-  };
-  return { config, shown: () => strange };
 }
 
 /** @returns undefined when the host could not be reached: that may be over in a moment. */
