@@ -74,15 +74,14 @@ type ProbeForm = z.ZodObject<{ type: z.ZodLiteral<string> }>;
 
 /** The forms of a probe, each with what a check says besides. */
 const forms = Probe.options.map((form) => {
-  const known: z.ZodObject = form;
-  return known.safeExtend({ ...(form === CommandProbe ? EXTERNAL : {}), ...CHECK_KEYS }) as unknown as ProbeForm;
+  const known: ProbeForm = form;
+  return known.safeExtend({ ...(form === CommandProbe ? EXTERNAL : {}), ...CHECK_KEYS });
 });
 
+type Form = (typeof forms)[number];
+
 /** One entry of a service's `monitor:` list. */
-const MonitorEntry = z.discriminatedUnion('type', [
-  ...(forms as [ProbeForm, ...ProbeForm[]]),
-  Heartbeat as unknown as ProbeForm,
-]);
+const MonitorEntry = z.discriminatedUnion('type', [...(forms as [Form, ...Form[]]), Heartbeat]);
 
 /** The key of a service. */
 export const MonitorList = z
