@@ -46,7 +46,7 @@ type VmMutations {
 type Info { versions: InfoVersions! }
 type InfoVersions { core: CoreVersions! }
 type CoreVersions { unraid: String api: String }
-type Metrics { memory: MemoryUtilization }
+type Metrics { id: PrefixedID! memory: MemoryUtilization }
 type MemoryUtilization { total: BigInt! available: BigInt! }
 
 type UserAccount { roles: [Role!]! permissions: [Permission!] }
