@@ -8,7 +8,7 @@ import { managedSocket } from '#queue/managed-redis.ts';
 import { mountSmallDisk } from '#test/chaos/disk.ts';
 import type { Arena } from '#test/chaos/faults.ts';
 import type { Finding, Recovery } from '#test/chaos/judge.ts';
-import { announcedEnds, falseDeaths, isAlone, judgeService, recoveries } from '#test/chaos/judge.ts';
+import { announcedEnds, falseDeaths, judgeService, recoveries, sinceLastFault } from '#test/chaos/judge.ts';
 import type { Lab } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
 import { seeded } from '#test/chaos/random.ts';
@@ -61,9 +61,9 @@ export interface ChaosResult {
   doubleEffects: number;
   falseDeaths: number;
   recoveryMs: Spread;
-  /** The same, of the steps on whose way no other fault lay: what the death of a worker costs by itself. */
-  recoveryAloneMs: Spread;
-  /** The steps that took longest to go on. */
+  /** The same, counted from the last other fault on its way, where there was one: what the product itself takes. */
+  recoverySinceLastFaultMs: Spread;
+  /** The steps that took longest to go on after that. */
   slowest: Recovery[];
   /** What was wrong, with the story of each run concerned. */
   findings: (Finding & { story: RunDetail | null })[];
@@ -193,7 +193,7 @@ type Verdict = Pick<
   | 'doubleEffects'
   | 'falseDeaths'
   | 'recoveryMs'
-  | 'recoveryAloneMs'
+  | 'recoverySinceLastFaultMs'
   | 'slowest'
   | 'findings'
 >;
@@ -222,6 +222,7 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
     if (!known.has(run)) findings.push({ kind: 'lost', service: '', run, text: 'accepted, and not in the history' });
   }
   const count = (kind: Finding['kind']) => findings.filter((found) => found.kind === kind).length;
+  const undisturbed = times.map((time) => sinceLastFault(time, { kills, spans: arena.spans }));
   using history = lab.history();
   return {
     runs: runs.length,
@@ -235,8 +236,8 @@ function judge(lab: Lab, log: StormLog, arena: Arena): Verdict {
     doubleEffects: count('doubleEffects'),
     falseDeaths: count('falseDeaths'),
     recoveryMs: spread(times),
-    recoveryAloneMs: spread(times.filter((time) => isAlone(time, { spans: arena.spans, kills }))),
-    slowest: times.toSorted((a, b) => b.ms - a.ms).slice(0, 5),
+    recoverySinceLastFaultMs: spread(undisturbed),
+    slowest: undisturbed.toSorted((a, b) => b.ms - a.ms).slice(0, 5),
     findings: findings.map((found) => ({
       ...found,
       story: found.run === null || !known.has(found.run) ? null : (history?.run(found.run) ?? null),
@@ -268,5 +269,5 @@ export const BAD = [
   'falseDeaths',
 ] as const satisfies (keyof ChaosResult)[];
 
-/** In how many milliseconds 99 of 100 steps go on after their worker died, when nothing else is in their way. */
+/** In how many milliseconds 99 of 100 steps go on after the last fault in their way. */
 export const RECOVERY_P99_MS = 10_000;

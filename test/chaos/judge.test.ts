@@ -1,6 +1,6 @@
 /** The judge of the storms sees what is wrong: a figure of zero means something only if it could have been another. */
 import { expect, test } from 'vitest';
-import { falseDeaths, isAlone } from '#test/chaos/judge.ts';
+import { falseDeaths, sinceLastFault } from '#test/chaos/judge.ts';
 import type { Entry } from '#test/fixtures/drill/world.ts';
 
 const begin = (pid: number, at: number): Entry => ({ run: 'r', step: 'write', what: 'begin', pid, at });
@@ -22,12 +22,15 @@ test.each([
   expect(falseDeaths('s', ledger, { kills, spans })).toEqual([]);
 });
 
-test('a recovery counts as undisturbed when the death that it is about, noted twice, is the only one around', () => {
+test('a recovery is counted from the last other fault on its way, and from the death that it is about without one', () => {
   const recovery = { ms: 5_000, pid: 1, killedAt: 20_000, run: 'r', step: 'write' };
   const own = [20_000, 20_900].map((at) => ({ name: 'worker-0', pid: 1, at }));
-  const other = { name: 'controller', pid: 9, at: 23_000 };
+  const others = [19_000, 23_000, 26_000].map((at) => ({ name: 'controller', pid: 9, at }));
+  const frozen = { name: 'freeze redis briefly', from: 24_000, to: 24_500 };
+  const beyond = { name: 'freeze controller', from: 24_000, to: 60_000 };
+  const counted = (kills: typeof own, spans: (typeof frozen)[]) => sinceLastFault(recovery, { kills, spans }).ms;
 
-  expect(isAlone(recovery, { kills: own, spans: [] })).toBe(true);
-  expect(isAlone(recovery, { kills: [...own, other], spans: [] })).toBe(false);
-  expect(isAlone(recovery, { kills: own, spans: [span('cut connection')] })).toBe(false);
+  expect(counted(own, [])).toBe(5_000);
+  expect(counted([...own, ...others], [])).toBe(2_000);
+  expect(counted([...own, ...others], [frozen, beyond])).toBe(500);
 });

@@ -93,14 +93,18 @@ export function recoveries(ledger: readonly Entry[], kills: readonly Kill[]): Re
   return times;
 }
 
-/** Whether nothing else died, or went on, between the death of a worker and the moment at which its step went on. */
-export function isAlone(
-  { killedAt, ms, pid }: Recovery,
+/**
+ * What the product itself took of a recovery: from the last thing that the storm did to it on its way, which is a
+ * death of another process or the end of a pause, cut or full disk, until the step went on.
+ */
+export function sinceLastFault(
+  { killedAt, ms, pid, ...step }: Recovery,
   { kills, spans }: { kills: readonly Kill[]; spans: readonly Span[] },
-): boolean {
-  const span = { from: killedAt - AFTERMATH_MS / 2, to: killedAt + ms };
-  const other = kills.some((kill) => kill.pid !== pid && kill.at > span.from && kill.at < span.to);
-  return !other && !harmed(spans, span);
+): Recovery {
+  const wentOn = killedAt + ms;
+  const deaths = kills.filter((kill) => kill.pid !== pid).map(({ at }) => at);
+  const faults = [...deaths, ...spans.map(({ to }) => to)].filter((at) => at > killedAt && at < wentOn);
+  return { ...step, pid, killedAt, ms: wentOn - Math.max(killedAt, ...faults) };
 }
 
 /** A fault that has just ended may have taken effect: Redis back from a pause, a connection just made anew. */

@@ -41,7 +41,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const { json, quiet, ...wish } = values;
 const result = await chaos({ ...wish, signal: stop.signal, tell: (line) => quiet ?? console.error(line) });
 const bad: string[] = BAD.filter((name) => result[name] !== 0);
-if (result.recoveryAloneMs.p99 > RECOVERY_P99_MS) bad.push('recoveryAloneMs.p99');
+if (result.recoverySinceLastFaultMs.p99 > RECOVERY_P99_MS) bad.push('recoverySinceLastFaultMs.p99');
 for (const finding of result.findings.slice(0, 20)) console.error(JSON.stringify(finding, null, 1));
 const { findings: _findings, ...figures } = result;
 if (json === true) console.log(JSON.stringify(figures));
@@ -59,6 +59,6 @@ function gap(text: string): Values['gap'] {
 
 function print(figures: Omit<ChaosResult, 'findings'>): void {
   for (const [name, value] of Object.entries(figures)) {
-    console.log(`${name.padEnd(16)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
+    console.log(`${name.padEnd(24)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`);
   }
 }
