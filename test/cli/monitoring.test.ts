@@ -15,6 +15,8 @@ const INCIDENT: IncidentView = {
   root: 'service:notes',
   run: 'k7xqabcdefgh',
   toldAt: null,
+  restarts: [],
+  gaveUpAt: null,
 };
 
 const up: ServiceHealth = { state: 'up', detail: '', since: null, uptime: UPTIME };
