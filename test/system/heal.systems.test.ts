@@ -10,6 +10,7 @@ import { createHealthLog } from '#store/health-log.ts';
 import { createOutboxLog } from '#store/outbox.ts';
 import type { TestHomelab } from '#test/support/homelab.ts';
 import { startHomelab } from '#test/support/homelab.ts';
+import { processesOf } from '#test/support/processes.ts';
 import { eventually } from '#test/support/wait.ts';
 
 const serviceOf = (name: string, more: string) => `
@@ -39,13 +40,14 @@ services:${[
   serviceOf('base', ''),
   serviceOf('needy', 'depends_on: [base]\n    heal: true'),
   serviceOf('slow', 'heal: { attempts: 1 }'),
+  serviceOf('torn', 'heal: { attempts: 1 }'),
 ].join('')}
 `;
 
 /** Works while it is up. One that is broken does not come up; each start is written down, and one may take its time. */
 const PROGRAM = `cd "$1" || exit 1
 case $2 in
-  start) echo started >> ../$(basename "$1").starts; [ -e broken ] || echo up > state; [ ! -e slow ] || sleep 30 ;;
+  start) echo started >> ../$(basename "$1").starts; [ ! -e torn ] || sleep 30; [ -e broken ] || echo up > state; [ ! -e slow ] || sleep 30 ;;
   stop) echo down > state ;;
   health) [ "$(cat state)" = up ] ;;
 esac
@@ -56,11 +58,11 @@ let lab: TestHomelab;
 beforeAll(async () => {
   lab = await startHomelab(CONFIG);
   await lab.write('program.sh', PROGRAM);
-  for (const name of ['notes', 'stubborn', 'base', 'needy', 'slow']) await lab.write(`${name}/state`, 'up\n');
+  for (const name of ['notes', 'stubborn', 'base', 'needy', 'slow', 'torn']) await lab.write(`${name}/state`, 'up\n');
   await lab.start(['up', '--port', '0']);
   await eventually('all are up', async () => {
     const { stdout } = await lab.cli(['status', '--json']);
-    return JSON.parse(stdout || '{}').services?.up === 5;
+    return JSON.parse(stdout || '{}').services?.up === 6;
   });
 });
 
@@ -173,4 +175,19 @@ test('a restart that is cancelled while the service is stopped starts it, and is
   expect(await stateOf('slow')).toBe('up');
   await eventually('the incident is over', async () => (await incidentsOf('slow'))[0]?.endedAt !== null);
   expect(await runsOf('slow')).toHaveLength(1);
+});
+
+test('a worker that is killed between stop and start leaves nothing down: the next one starts it', async () => {
+  await lab.write('torn/torn', '');
+  await breakIt('torn');
+  await eventually('it is being started', async () => (await startsOf('torn')) > 0);
+  const worker = (await processesOf(lab.dir)).find(({ command }) => command.includes('workers/service.ts'));
+  await rm(join(lab.dir, 'torn', 'torn'));
+
+  if (worker !== undefined) process.kill(worker.pid, 'SIGKILL');
+  await eventually('its return is told', () => told('torn').at(-1)?.event === 'service_recovered');
+
+  expect(worker).toBeDefined();
+  expect(await stateOf('torn')).toBe('up');
+  expect(await runsOf('torn')).toMatchObject([{ status: 'succeeded' }]);
 });
