@@ -41,6 +41,7 @@ const answer = (more: Partial<AskedCheck> = {}): AskedCheck => ({
   state: 'good',
   detail: 'answered 200',
   tookMs: 12,
+  heartbeat: null,
   ...more,
 });
 
