@@ -171,7 +171,11 @@ async function yearOf(stateDir: string): Promise<number> {
     const hours = day <= HOURLY_DAYS ? 24 : 1;
     for (let hour = 0; hour < hours; hour++) {
       const deltas = answersOf(now - day * 24 * HOUR_MS - hour * HOUR_MS);
-      health.save({ world: NOTHING_KNOWN, touched: [], incidents: [], told: [], deltas }, null, () => undefined);
+      health.save(
+        { world: NOTHING_KNOWN, touched: [], incidents: [], told: [], mendable: [], deltas },
+        null,
+        () => undefined,
+      );
     }
     if (day % 30 === 0) health.prune(now);
   }

@@ -1,15 +1,17 @@
 /** Puts what is to be told into the outbox, in the transaction that writes what happened. */
-import type { Config } from '#config/types.ts';
+import type { Config, ServiceConfig } from '#config/types.ts';
 import type { RunDetail } from '#engine/run.ts';
 import { subjectOf } from '#monitor/check.ts';
-import type { Told, World } from '#monitor/world.ts';
+import type { Incident, Told, World } from '#monitor/world.ts';
 import { decide } from '#notify/decide.ts';
+import { givenUpMessage } from '#notify/given-up-message.ts';
 import { incidentMessage, serviceOf } from '#notify/incident-message.ts';
 import { missedMessage } from '#notify/missed-message.ts';
 import { eventsOf, runMessage, withHeldBack } from '#notify/run-message.ts';
 import { updateMessage, type WaitingVersions } from '#notify/update-message.ts';
 import type { Fire } from '#schedule/fire.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
+import type { Heals } from '#store/heals.ts';
 import type { Outbox } from '#store/outbox.ts';
 
 export interface AnnouncePorts {
@@ -58,19 +60,34 @@ export function announceUpdate(
 /** @param told of an incident that has begun, goes on, or is over. */
 export function announceIncident(
   told: Told,
-  { config, outbox }: { config: Config; outbox: Outbox },
+  { config, outbox, heals }: { config: Config; outbox: Outbox; heals: Heals },
   { now, world }: { now: Date; world: World },
 ): void {
   const { global, notifications } = config;
   if (notifications.routes.length === 0) return;
   const origin = { homelab: global.name, timezone: global.timezone };
-  const { subject } = told.incident;
+  const { id, subject } = told.incident;
   const hit = [...world.incidents.values()].filter(({ root }) => root === subject).map((one) => one.subject);
   const { kind, name } = subjectOf(subject);
   const service = config.services.find((one) => one.name === name);
   const host = kind === 'host' ? name : (service?.host ?? name.split('/')[0] ?? global.host);
-  const message = incidentMessage(told, { origin, host, hit, at: now });
+  const restarts = kind === 'service' ? heals.ofIncident(name, id) : [];
+  const mended = restarts.findLast(({ status }) => status === 'succeeded')?.run ?? null;
+  const message = incidentMessage(told, { origin, host, hit, mended, at: now });
   announce(message, { config, outbox, service: serviceOf(subject), now, told: new Set() });
+}
+
+/** @param wish of an incident that is left to a person from now on. */
+export function announceGivenUp(
+  { incident, because, service }: { incident: Incident; because: string; service: ServiceConfig },
+  { config, outbox, heals }: { config: Config; outbox: Outbox; heals: Heals },
+  now: Date,
+): void {
+  const { global } = config;
+  const origin = { homelab: global.name, timezone: global.timezone };
+  const tried = heals.ofIncident(service.name, incident.id);
+  const message = givenUpMessage(incident, { origin, host: service.host, because, tried, at: now });
+  announce(message, { config, outbox, service: service.name, now, told: new Set() });
 }
 
 interface Announcement {

@@ -1,5 +1,6 @@
-/** Has the workers ask the probes of services now. */
+/** Has the workers ask the probes of services now, and tells of what reports by itself. */
 import { checksOfService } from '#app/checks.ts';
+import { type HeartbeatAnswer, heartbeatAnswers } from '#app/heartbeat-answers.ts';
 import { redisAddress } from '#app/redis-address.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
@@ -19,6 +20,8 @@ export interface AskedCheck {
   state: 'good' | 'bad' | 'unknown';
   detail: string;
   tookMs: number | null;
+  /** Null for what can be asked. */
+  heartbeat: { lastAt: string | null; dueAt: string | null } | null;
 }
 
 /** A worker needs a moment to hear and to answer, besides what the checks take (milliseconds). */
@@ -26,9 +29,23 @@ const ON_THE_WAY_MS = 5_000;
 
 /**
  * @returns in the order of the services; what nobody could ask is `unknown`, with the reason.
- * @throws AutopilotError HA_REDIS_UNREACHABLE
+ * @throws AutopilotError HA_REDIS_UNREACHABLE, when there is anything that can be asked.
  */
 export async function askChecks(
+  settings: Settings,
+  { services, signal, now }: { services: readonly ServiceConfig[]; signal: AbortSignal; now: Date },
+): Promise<AskedCheck[]> {
+  const heard = heartbeatAnswers(settings.config, services, now.getTime()).map(heardCheck);
+  const mayAsk = services.some((service) => checksOfService(service).length > 0);
+  const asked = mayAsk ? await askProbes(settings, { services, signal }) : [];
+  return services.flatMap(({ name }) => [...asked, ...heard].filter(({ service }) => service === name));
+}
+
+function heardCheck({ lastAt, dueAt, ...answer }: HeartbeatAnswer): AskedCheck {
+  return { ...answer, external: false, tookMs: null, heartbeat: { lastAt, dueAt } };
+}
+
+async function askProbes(
   settings: Settings,
   { services, signal }: { services: readonly ServiceConfig[]; signal: AbortSignal },
 ): Promise<AskedCheck[]> {
@@ -61,7 +78,7 @@ function askedCheck(service: string, check: Check, findings: readonly Finding[] 
   const { id, host, ask } = check;
   const finding = findings?.find((one) => one.check === id);
   const external = subjectOf(check.subject).kind === 'external';
-  const about = { service, host, check: id, external };
+  const about = { service, host, check: id, external, heartbeat: null };
   if (finding === undefined) {
     const asked = wordOf(ask);
     const detail = findings === null ? `${host} has no worker that answers` : 'its worker did not answer';

@@ -42,7 +42,7 @@ export function checksOfService({ name, host, checks }: ServiceConfig): Check[] 
 }
 
 /** Silence is measured, so one look is enough to know of it. */
-function heartbeatsOf({ name: service, host, heartbeats }: ServiceConfig, { monitoring }: Config): Check[] {
+export function heartbeatsOf({ name: service, host, heartbeats }: ServiceConfig, { monitoring }: Config): Check[] {
   return heartbeats.map(({ name, everyMs }) => ({
     id: heartbeatId(name),
     subject: subjectId('service', service),

@@ -4,6 +4,7 @@ import type { Absences } from '#app/absences.ts';
 import { createAbsences } from '#app/absences.ts';
 import { announceRun } from '#app/announce.ts';
 import { createAnswers } from '#app/answers.ts';
+import { createHealing } from '#app/healing.ts';
 import { heldBack } from '#app/hold-back.ts';
 import { indexStep } from '#app/index-step.ts';
 import { startMonitoring } from '#app/monitoring.ts';
@@ -35,6 +36,7 @@ import type { Database } from '#store/database.ts';
 import { openDatabase } from '#store/database.ts';
 import { createDecisions } from '#store/decisions.ts';
 import { createDrills } from '#store/drills.ts';
+import { createHeals } from '#store/heals.ts';
 import { createHealth } from '#store/health.ts';
 import { createHistory } from '#store/history.ts';
 import { createJournal } from '#store/journal.ts';
@@ -81,6 +83,7 @@ export async function startController(settings: Settings, address: RedisAddress,
   const index = { points: createRestorePointIndex(db), drills: createDrills(db) };
   const outbox = createOutbox(db, { now });
   const history = createHistory(db);
+  const heals = createHeals(db);
   const pinger = createPinger({ config, history, outbox, now });
   const decisions = createDecisions(db, { now });
   const journal = createJournal(db, {
@@ -93,7 +96,9 @@ export async function startController(settings: Settings, address: RedisAddress,
     onFinished: (id) => {
       const run = journal.run(id);
       if (run !== undefined) decisions.decide(heldBack(run));
-      announceRun(id, { config, history, outbox }, now());
+      // What an incident asked for is told by the incident: that it is over, or that it is left to a person.
+      const told = heals.incidentOf(id) !== null && run?.status === 'failed';
+      if (!told) announceRun(id, { config, history, outbox }, now());
       pinger.ended(id);
     },
   });
@@ -148,9 +153,18 @@ export async function startController(settings: Settings, address: RedisAddress,
     stopping.signal,
   );
   const health = createHealth(db);
+  const planner = {
+    settings,
+    restorePoints: (service: string) => history.restorePoints(service),
+    decisions: (service: string) => history.decisions(service),
+    servesHypervisors: absences.servesHypervisors,
+  };
+  const admit = () =>
+    void engine.admit().catch((error: unknown) => log.warn('a restart has to wait', { error: errorText(error) }));
+  const healing = createHealing({ config, outbox, planner, workflows, heals, journal, admit, log });
   const reader = stack.adopt(connectRedis(address, 'worker'), (connection) => connection.disconnect());
   const monitoring = await startMonitoring(
-    { config, health, outbox, redis, reader, awayMs: (host) => absences.ofHost(host), log, now },
+    { config, health, outbox, redis, reader, awayMs: (host) => absences.ofHost(host), healing, heals, log, now },
     stopping.signal,
   );
   const arrange = async () => void (await Promise.all([scheduling.arrange(), monitoring.arrange()]));

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checksOfConfig } from '#app/checks.ts';
 import type { Settings } from '#app/settings.ts';
+import type { RunStatus } from '#engine/run.ts';
 import type { Check } from '#monitor/check.ts';
 import { subjectId, subjectOf } from '#monitor/check.ts';
 import type { CheckState, View } from '#monitor/judge.ts';
@@ -11,6 +12,7 @@ import type { Window } from '#monitor/uptime.ts';
 import { uptime, WINDOWS } from '#monitor/uptime.ts';
 import type { Incident } from '#monitor/world.ts';
 import { readDatabase } from '#store/database.ts';
+import { createHeals, type Heals } from '#store/heals.ts';
 import type { HealthLog, ResponseTimes } from '#store/health-log.ts';
 import { createHealthLog } from '#store/health-log.ts';
 
@@ -38,6 +40,10 @@ export interface IncidentView {
   root: string | null;
   run: string | null;
   toldAt: string | null;
+  /** Our runs that restarted it, oldest first. */
+  restarts: { run: string; status: RunStatus; at: string }[];
+  /** When it was left to a person, after restarts that did not help. */
+  gaveUpAt: string | null;
 }
 
 /** From 0 to 1; null where nothing is known. */
@@ -66,6 +72,7 @@ export function openHealthView({ config }: Settings, now: Date): HealthView | nu
   if (!existsSync(file)) return null;
   const db = readDatabase(file);
   const log = createHealthLog(db);
+  const logs = { log, heals: createHeals(db) };
   const states = log.states();
   const checks = checksOfConfig(config);
   const of = (name: string) => checks.filter(({ subject }) => subjectsOf(name).includes(subject));
@@ -73,11 +80,11 @@ export function openHealthView({ config }: Settings, now: Date): HealthView | nu
   return {
     service(name) {
       const views = of(name).map(look);
-      const open = incidentsOf(log, { service: name, open: true, limit: 1 })[0];
+      const open = incidentsOf(logs, { service: name, open: true, limit: 1 })[0];
       return views.length === 0 ? null : serviceHealth(views, { open, uptime: uptimes(log, name, now.getTime()) });
     },
     checks: (name) => of(name).map(look),
-    incidents: (query) => incidentsOf(log, query),
+    incidents: (query) => incidentsOf(logs, query),
     [Symbol.dispose]: () => db[Symbol.dispose](),
   };
 }
@@ -130,7 +137,7 @@ function uptimes(log: HealthLog, service: string, now: number): Uptimes {
 }
 
 function incidentsOf(
-  log: HealthLog,
+  { log, heals }: { log: HealthLog; heals: Heals },
   { service, ...query }: { service?: string; open?: boolean; limit: number },
 ): IncidentView[] {
   const found =
@@ -140,10 +147,13 @@ function incidentsOf(
   return found
     .toSorted((a, b) => b.startedAt - a.startedAt)
     .slice(0, query.limit)
-    .map(incidentView);
+    .map((incident) => incidentView(incident, heals));
 }
 
-function incidentView({ id, subject, startedAt, endedAt, cause, root, run, toldAt }: Incident): IncidentView {
+function incidentView(incident: Incident, heals: Heals): IncidentView {
+  const { id, subject, startedAt, endedAt, cause, root, run, toldAt, gaveUpAt } = incident;
+  const { kind, name } = subjectOf(subject);
+  const tried = kind === 'service' ? heals.ofIncident(name, id) : [];
   const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   return {
     id,
@@ -154,5 +164,7 @@ function incidentView({ id, subject, startedAt, endedAt, cause, root, run, toldA
     root,
     run,
     toldAt: iso(toldAt),
+    restarts: tried.map(({ run: restart, status, at }) => ({ run: restart, status, at })),
+    gaveUpAt: iso(gaveUpAt),
   };
 }

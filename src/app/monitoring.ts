@@ -1,6 +1,7 @@
 /** The controller's side of monitoring: takes up what the workers found, keeps it, and has it told. */
 import { announceIncident } from '#app/announce.ts';
 import { byHost, checksOfConfig } from '#app/checks.ts';
+import type { Healing } from '#app/healing.ts';
 import type { Config } from '#config/types.ts';
 import { errorText } from '#kernel/errors.ts';
 import { pause } from '#kernel/wait.ts';
@@ -12,6 +13,7 @@ import { wantChecks } from '#queue/checks.ts';
 import type { Redis } from '#queue/connection.ts';
 import { dropFindings, placeAfter, readFindings } from '#queue/findings.ts';
 import type { Log } from '#sdk/tools.ts';
+import type { Heals } from '#store/heals.ts';
 import type { Health } from '#store/health.ts';
 import type { Outbox } from '#store/outbox.ts';
 
@@ -23,6 +25,8 @@ export interface MonitoringPorts {
   /** A connection of its own: it blocks. */
   reader: Redis;
   awayMs(host: string): number | null;
+  healing: Healing;
+  heals: Heals;
   log: Log;
   now(): Date;
 }
@@ -112,10 +116,10 @@ function take(
   ports: Watch,
   { world, results, cursor }: { world: World; results: Result[]; cursor: string | null },
 ): World {
-  const { health, checks, graph, log } = ports;
+  const { health, checks, graph, healing, log } = ports;
   const now = ports.now();
   const { monitoring } = ports.config;
-  const step = advance(world, results, {
+  const seen = advance(world, results, {
     now: now.getTime(),
     checks,
     graph,
@@ -124,11 +128,14 @@ function take(
     hostPatienceMs: Math.max(60_000, monitoring.failureThreshold * monitoring.intervalMs),
     reminderMs: monitoring.reminderMs,
   });
-  const idle = step.touched.length === 0 && step.incidents.length === 0 && cursor === null;
+  const { step, wishes } = healing.consider(seen, now);
+  const idle = [step.touched, step.incidents, wishes].every(({ length }) => length === 0) && cursor === null;
   if (idle) return step.world;
   health.save(step, cursor, () => {
     for (const tale of step.told) announceIncident(tale, ports, { now, world: step.world });
+    healing.write(wishes, now);
   });
+  healing.begin(wishes);
   for (const { subject, startedAt, endedAt, cause, root } of step.incidents) {
     const since = new Date(startedAt).toISOString();
     if (endedAt === null) log.warn('something is down', { subject, since, cause, root });

@@ -1,20 +1,22 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
+import { z } from 'zod';
 import { checkSettings } from '#app/check-settings.ts';
 import { ARCHIVE, refOf } from '#app/plugin-ref.ts';
 import type { Settings } from '#app/settings.ts';
 import { asJson, isObject } from '#config/instances.ts';
-import type { Config, HypervisorConfig, ServiceConfig } from '#config/types.ts';
+import type { BackupConfig, Config, HypervisorConfig, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { derivedId } from '#kernel/ids.ts';
-import type { JsonObject } from '#kernel/json.ts';
+import { canonicalJson, type JsonObject } from '#kernel/json.ts';
 import { nearest } from '#kernel/nearest.ts';
 import type { Kind, Plugin } from '#sdk/contract.ts';
-import { archive } from '#sdk/kinds/archive.ts';
+import { archive, Compression } from '#sdk/kinds/archive.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import { service } from '#sdk/kinds/service.ts';
 import type { Plan } from '#sdk/plan.ts';
+import { Retention } from '#sdk/retention.ts';
 import type { Decision } from '#sdk/versions/decision.ts';
 import type { PlanContext, Workflow } from '#sdk/workflow.ts';
 import { handle } from '#sdk/workflow.ts';
@@ -25,13 +27,16 @@ export function chosenServices(
   { section }: Pick<Workflow, 'section'>,
   request: { services: string[]; all: boolean },
 ): ServiceConfig[] {
-  if (request.all) {
-    return config.services.filter(({ backup, update }) => backup !== null && (section === 'backup' || update.wanted));
-  }
+  if (request.all) return config.services.filter((service) => isMeant(service, section));
   if (request.services.length === 0) {
     throw new AutopilotError('HA_USAGE', 'no service is named', { next: 'Name one or more services, or say --all' });
   }
   return [...new Set(request.services)].map((name) => serviceNamed(config, name));
+}
+
+function isMeant({ backup, update, heal }: ServiceConfig, section: Workflow['section']): boolean {
+  if (section === 'heal') return heal !== null;
+  return backup !== null && (section === 'backup' || update.wanted);
 }
 
 export function serviceNamed(config: Config, name: string): ServiceConfig {
@@ -76,13 +81,18 @@ export function makePlan(
     service: target.name,
     host: target.host,
     changes: workflow.changes,
-    root: workflow.plan(contextOf(planner, target, request.run), input.data),
+    root: workflow.plan(contextOf(planner, workflow, { target, run: request.run }), input.data),
   };
 }
 
-function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanContext {
+function contextOf(
+  planner: Planner,
+  { section }: Workflow,
+  { target, run }: { target: ServiceConfig; run: string },
+): PlanContext {
   const { config, catalog } = planner.settings;
-  const { backup, update } = target;
+  const { update } = target;
+  const backup = target.backup ?? (section === 'heal' ? withoutBackup(config) : null);
   if (backup === null) {
     throw new AutopilotError('HA_CONFIG_INVALID', `service "${target.name}" has no backup section`, {
       next: `Add  backup: { paths: […] }  to it in ${config.file}`,
@@ -106,6 +116,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
     },
     guest: guestOf(planner, target, backup.timeoutMs),
     service: handle(service.actions, refOf('service', target), { ...place, lacks, whole }),
+    watched: handle(service.actions, refOf('service', withChecks(target, plugin)), { ...place, lacks, whole }),
     archive: handle(archive.actions, ARCHIVE, place),
     backup: {
       destinations,
@@ -125,6 +136,31 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       .map(({ id, createdAt, purpose, sizeBytes }) => ({ id, createdAt, purpose, sizeBytes }))
       .sort((a, b) => (a.createdAt > b.createdAt ? -1 : 1)),
   };
+}
+
+/** What a plan goes by that makes no set, and looks at none. */
+function withoutBackup({ global }: Config): Pick<BackupConfig, PlannedBackup> {
+  return {
+    destinations: [],
+    retention: Retention.parse({}),
+    compression: Compression.parse({}),
+    timeoutMs: global.timeoutMs,
+    drill: { destination: null, maxBytes: 0, timeoutMs: global.timeoutMs, schedule: null, ping: null },
+  };
+}
+
+type PlannedBackup = 'destinations' | 'retention' | 'compression' | 'timeoutMs' | 'drill';
+
+/** What monitoring asks of the service itself is asked of it by its plugin too, where that takes such probes. */
+function withChecks(target: ServiceConfig, plugin: Plugin | undefined): ServiceConfig {
+  const { checks, config } = target;
+  const { validate } = config;
+  if (!Array.isArray(validate)) return target;
+  const own = checks.flatMap(({ probe, external }) => (external ? [] : [probe]));
+  const all = [...new Map([...validate, ...own].map((probe) => [canonicalJson(probe), probe])).values()];
+  const taken = plugin?.config.shape['validate'];
+  const takesAll = taken instanceof z.ZodType && taken.safeParse(all).success;
+  return takesAll ? { ...target, config: { ...config, validate: all } } : target;
 }
 
 /** By the keys of the service's plugin: one that takes databases calls them so. */

@@ -99,7 +99,7 @@ async function askChecks(
   const { serviceNamed } = await import('#app/planning.ts');
   const { config } = settings;
   const services = names.length === 0 ? config.services : names.map((name) => serviceNamed(config, name));
-  return ask(settings, { services, signal });
+  return ask(settings, { services, signal, now: new Date() });
 }
 
 async function check(file: string | undefined): Promise<CheckedConfig> {

@@ -1,6 +1,7 @@
 /** The keys of the configuration that do not depend on a plugin. */
 import { z } from 'zod';
 import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
+import { HealField } from '#config/heal.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { MonitorList } from '#config/monitoring.ts';
 import { pingField } from '#config/ping.ts';
@@ -183,6 +184,7 @@ export const ServiceCore = z.object({
   depends_on: z.array(z.string()).optional().describe('Names of the services that this one needs'),
   guest: GuestOf.optional().describe('The guest that the service runs in: an update snapshots it first'),
   monitor: MonitorList,
+  heal: HealField,
 });
 
 export const TOP_LEVEL_KEYS = [

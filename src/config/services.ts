@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { BACKUP_KEYS, type BackupSurroundings, compileBackup, mergeBackup } from '#config/backup.ts';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
+import { compileHeal } from '#config/heal.ts';
 import { heartbeatsOf } from '#config/heartbeats.ts';
 import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readInstance } from '#config/instances.ts';
 import { shapeOf } from '#config/introspect.ts';
@@ -73,6 +74,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
   const own = settled(read.config, section, around.monitoring);
   const checks = checksOf({ prepared: read.prepared, config: own, section }, around.monitoring);
   const heartbeats = heartbeatsOf(read.prepared['monitor']);
+  const heal = compileHeal(read.core.heal, { section, plugin: read.plugin, checks });
   const dependsOn = [...new Set(read.core.depends_on ?? [])];
   const config = { ...own, backup: backup.pluginKeys, update: update.pluginKeys };
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
@@ -84,6 +86,7 @@ export function compileService(section: Section, around: ServiceSurroundings): C
       dependsOn,
       checks,
       heartbeats,
+      heal,
       guest: guestOf(read.core),
       config,
       backup: backup.section,

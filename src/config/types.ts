@@ -113,6 +113,15 @@ export interface HeartbeatConfig {
   everyMs: number;
 }
 
+/** How often a service that is down is restarted, and when a person is called instead. */
+export interface HealConfig {
+  afterMs: number;
+  attempts: number;
+  windowMs: number;
+  backoffMs: number;
+  maxBackoffMs: number;
+}
+
 export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Names of the services that this one needs; there is no circle among them. */
@@ -122,6 +131,8 @@ export interface ServiceConfig extends PluginInstance {
   /** How it is watched; empty when nothing tells whether it works. */
   checks: ServiceCheck[];
   heartbeats: HeartbeatConfig[];
+  /** Null: nobody but a person restarts it. */
+  heal: HealConfig | null;
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;

@@ -68,8 +68,8 @@ function stepProgress(step: PlannedStep, view: View): Progress {
   }
   if (isOpen(state)) return { is: 'open', begin: [] };
   if (state.status !== 'succeeded') return failure(step, state);
-  const stops = step.stopUnless !== null && state.output?.[step.stopUnless] === false;
-  return stops ? { is: 'stopped', by: step.key } : { is: 'done' };
+  const says = (field: string | null, answer: boolean) => field !== null && state.output?.[field] === answer;
+  return says(step.stopUnless, false) || says(step.stopIf, true) ? { is: 'stopped', by: step.key } : { is: 'done' };
 }
 
 /** A failed step whose outcome nobody can tell, and which nothing puts back, is a person's matter. */

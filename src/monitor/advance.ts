@@ -45,6 +45,7 @@ export function advance(world: World, results: readonly Result[], around: Around
     touched: [...touched],
     incidents: settled.changed,
     told: settled.told,
+    mendable: settled.mendable,
     deltas,
   };
 }

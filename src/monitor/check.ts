@@ -39,6 +39,8 @@ export const Finding = z.object({
   tookMs: z.number().nonnegative(),
   /** What was measured of a resource. */
   value: z.number().nullable(),
+  /** When a heartbeat last reported (milliseconds); left out: it has not, or it is none. */
+  heardAt: z.number().optional(),
 });
 export type Finding = z.output<typeof Finding>;
 

@@ -40,6 +40,8 @@ function judgedOf(check: Check, ask: Heartbeat, known: Known): Result {
   const from = silentFrom(check, known);
   const silentMs = now - from;
   const ok = silentMs <= ask.everyMs;
+  const before = known.before?.heardAt;
+  const heard = before === undefined ? known.reports : [...known.reports, before];
   const silent = formatDuration(Math.round(silentMs / 1_000) * 1_000);
   return {
     check: check.id,
@@ -49,6 +51,7 @@ function judgedOf(check: Check, ask: Heartbeat, known: Known): Result {
     detail: ok ? 'reports' : `it has not reported for ${silent}, and is to report every ${formatDuration(ask.everyMs)}`,
     tookMs: 0,
     value: from,
+    ...(heard.length === 0 ? {} : { heardAt: Math.max(...heard) }),
     at: now,
   };
 }

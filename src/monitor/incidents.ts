@@ -4,7 +4,7 @@ import { staleAfterMs, subjectId, subjectOf } from '#monitor/check.ts';
 import type { CheckState, View } from '#monitor/judge.ts';
 import { viewOf } from '#monitor/judge.ts';
 import { lastRunBefore, plannedBy } from '#monitor/own-runs.ts';
-import type { Around, Incident, Told } from '#monitor/world.ts';
+import type { Around, Incident, Mendable, Told } from '#monitor/world.ts';
 
 interface Known {
   states: ReadonlyMap<string, CheckState>;
@@ -15,6 +15,7 @@ interface Settled {
   open: Map<string, Incident>;
   changed: Incident[];
   told: Told[];
+  mendable: Mendable[];
 }
 
 interface Scene {
@@ -41,7 +42,23 @@ export function settle(known: Known, members: ReadonlyMap<string, ReadonlySet<st
   }
   const changed = [...scene.open].flatMap(([subject, one]) => (one === known.incidents.get(subject) ? [] : [one]));
   for (const [subject, { endedAt }] of scene.open) if (endedAt !== null) scene.open.delete(subject);
-  return { open: scene.open, changed, told };
+  const mendable = [...scene.open.values()].flatMap((incident) => mendableOf(scene, incident) ?? []);
+  return { open: scene.open, changed, told, mendable };
+}
+
+/** Whether the service itself is what has to be started anew: asked of it, on a host that is there, and known to be down. */
+function mendableOf(scene: Scene, incident: Incident): Mendable | undefined {
+  const { around } = scene;
+  const { subject, toldAt, root } = incident;
+  if (subjectOf(subject).kind !== 'service' || toldAt === null || root !== null) return undefined;
+  if (viewOfSubject(scene, subject) !== 'down' || isUnsettled(scene, incident)) return undefined;
+  if (plannedBy(subject, { from: around.now, to: around.now }, around) !== undefined) return undefined;
+  // Silence is no sign of a program that hangs: what is to report may run elsewhere, and once a day.
+  const bad = statesOf(scene, subject).filter(({ state, last }) => {
+    const kind = around.checks.get(last.check)?.ask.kind ?? 'heartbeat';
+    return kind !== 'heartbeat' && state === 'down' && !last.ok;
+  });
+  return bad.length === 0 ? undefined : { incident, badAt: Math.max(...bad.map(({ last }) => last.at)) };
 }
 
 function settleOne(scene: Scene, subject: string, hosts: ReadonlySet<string>): Told | undefined {
@@ -76,6 +93,7 @@ function begin(scene: Scene, subject: string): Incident {
     toldAt: null,
     reminders: 0,
     holdUntil: 0,
+    gaveUpAt: null,
   };
 }
 

@@ -7,6 +7,8 @@ export interface OwnRun {
   startedAt: number;
   /** Null while it runs. */
   finishedAt: number | null;
+  /** It restarts what is down already: that time is no planned rest. */
+  mends?: true;
 }
 
 /** A service that was just let go may take a moment until it answers (milliseconds). */
@@ -24,8 +26,11 @@ export function plannedBy(
   if (runs.length === 0) return undefined;
   const services = graph.services(subject);
   return runs.find(
-    ({ service, startedAt, finishedAt }) =>
-      services.includes(service) && startedAt <= to && (finishedAt === null || finishedAt + GRACE_MS >= from),
+    ({ service, startedAt, finishedAt, mends }) =>
+      mends !== true &&
+      services.includes(service) &&
+      startedAt <= to &&
+      (finishedAt === null || finishedAt + GRACE_MS >= from),
   );
 }
 

@@ -21,6 +21,8 @@ export interface Incident {
   reminders: number;
   /** Nothing is told before this instant: what it needs is to be asked first. */
   holdUntil: number;
+  /** When we stopped restarting it, and called a person; null: we did not. */
+  gaveUpAt: number | null;
 }
 
 export interface World {
@@ -49,6 +51,13 @@ export interface Around {
 
 export type Told = { what: 'down' | 'still' | 'up'; incident: Incident };
 
+/** A service that might be restarted. */
+export interface Mendable {
+  incident: Incident;
+  /** When it was last seen not to work (milliseconds). */
+  badAt: number;
+}
+
 /** A piece of time, and of answers, to be added to the history of one key. */
 export interface Delta {
   key: string;
@@ -70,5 +79,7 @@ export interface Step {
   /** Incidents that are new, changed or ended. */
   incidents: Incident[];
   told: Told[];
+  /** Services that are surely down, with nothing else to blame, and that nobody is at work on. */
+  mendable: Mendable[];
   deltas: Delta[];
 }

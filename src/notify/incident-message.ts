@@ -13,10 +13,12 @@ export interface IncidentScene {
   host: string;
   /** Subjects that are down because of this one. */
   hit: readonly string[];
+  /** Our run that restarted it last, and succeeded; null: it came back otherwise. */
+  mended: string | null;
   at: Date;
 }
 
-export function incidentMessage({ what, incident }: Told, { origin, host, hit, at }: IncidentScene): Message {
+export function incidentMessage({ what, incident }: Told, { origin, host, hit, mended, at }: IncidentScene): Message {
   const { id, subject, startedAt, reminders, run } = incident;
   const event = eventOf(subject, what);
   const lastedMs = Math.max(0, (incident.endedAt ?? at.getTime()) - startedAt);
@@ -39,6 +41,7 @@ export function incidentMessage({ what, incident }: Told, { origin, host, hit, a
       ...(run === null
         ? []
         : [`Our run ${shortId(run)} had it at that time: see  homelab-autopilot runs show ${shortId(run)}`]),
+      ...(what !== 'up' || mended === null ? [] : [`We restarted it, in run ${shortId(mended)}.`]),
       ...(what === 'up' ? [] : [nextOf(subject)]),
       '',
       senderLine(origin, host, at),

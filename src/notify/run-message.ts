@@ -42,6 +42,8 @@ export function withHeldBack(
 export function eventsOf({ workflow, status }: Pick<RunDetail, 'workflow' | 'status'>): string[] {
   switch (status) {
     case 'succeeded':
+      // That it is up again is told by the incident that is over.
+      if (workflow === 'heal') return [];
       return [workflow === 'rollback' ? 'rollback_executed' : `${workflow}_success`];
     case 'rolled_back':
       // Of a rollback that was itself put back, or a restore that failed, nobody is told by another name.

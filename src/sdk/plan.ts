@@ -50,6 +50,8 @@ export const PlannedStep = StepBase.extend({
   undo: UndoStep.nullable(),
   /** A field of the output that must be true for the run to go on; otherwise it ends as `skipped`. */
   stopUnless: z.string().nullable(),
+  /** The opposite: a field of the output that ends the run as `skipped` when it is true. */
+  stopIf: z.string().nullable().default(null),
 });
 export type PlannedStep = z.output<typeof PlannedStep>;
 

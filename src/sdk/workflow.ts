@@ -20,6 +20,8 @@ export interface StepOptions {
   undo?: StepNode;
   /** A true-or-false field of the output; when it is false the run ends as `skipped`. */
   stopUnless?: string;
+  /** A true-or-false field of the output; when it is true there is nothing to do, and the run ends as `skipped`. */
+  stopIf?: string;
   /** A true-or-false field of the output; when it is false the step has failed, and its summary is the reason. */
   failUnless?: string;
   /** Instances that the action calls. */
@@ -47,6 +49,8 @@ export interface PlanContext {
    */
   run: { id: string; restorePoint: string; replaced: string; snapshot: string };
   service: Handle<(typeof service)['actions']>;
+  /** The same service, judged by the probes that watch it as well. */
+  watched: Handle<(typeof service)['actions']>;
   /** The guest that the service runs in; null when it names none. */
   guest: { hypervisor: Handle<(typeof hypervisor)['actions']>; id: string } | null;
   archive: Handle<(typeof archive)['actions']>;
@@ -100,8 +104,8 @@ export interface Workflow<S extends z.ZodObject = z.ZodObject> {
   changes: boolean;
   /** Whether a run waits for those of the services that its own depends on, and is skipped when one of them fails. */
   waves?: boolean;
-  /** The section that a service must have to be meant by `--all`. */
-  section: PluginSection;
+  /** The section that a service must have to be meant by `--all`. Only `heal` can do without a backup. */
+  section: PluginSection | 'heal';
   /** What `--input k=v` may carry. */
   input: S;
   plan(context: PlanContext, input: z.output<S>): PlanNode;
@@ -196,7 +200,12 @@ export function handle<A extends Actions>(
       };
       return {
         type: 'step',
-        step: { ...base, undo: undoStep(key, options.undo), stopUnless: options.stopUnless ?? null },
+        step: {
+          ...base,
+          undo: undoStep(key, options.undo),
+          stopUnless: options.stopUnless ?? null,
+          stopIf: options.stopIf ?? null,
+        },
       };
     },
   };
@@ -214,7 +223,7 @@ function undoStep(key: string, node: StepNode | undefined): PlannedStep['undo'] 
 /** A check is not tried again for long: it has waited for its verdict already. */
 function asUndo(node: StepNode): UndoStep {
   const { step } = node.step.failUnless === null ? persistent(node) : node;
-  const { undo: _undo, stopUnless: _stopUnless, ...rest } = step;
+  const { undo: _undo, stopUnless: _stopUnless, stopIf: _stopIf, ...rest } = step;
   return { ...rest, key: `undo-${step.key}` };
 }
 

@@ -32,14 +32,17 @@ export const IncidentRow = z
     told_at: z.number().nullable(),
     reminders: z.number(),
     hold_until: z.number(),
+    // Of a state file that an older version wrote.
+    gave_up_at: z.number().nullable().default(null),
   })
   .transform(
-    ({ started_at, ended_at, told_at, hold_until, ...rest }): Incident => ({
+    ({ started_at, ended_at, told_at, hold_until, gave_up_at, ...rest }): Incident => ({
       ...rest,
       startedAt: started_at,
       endedAt: ended_at,
       toldAt: told_at,
       holdUntil: hold_until,
+      gaveUpAt: gave_up_at,
     }),
   );
 

@@ -1,6 +1,7 @@
 /** What monitoring writes: one transaction for a whole batch of answers, with the place up to which they were taken up. */
 import { z } from 'zod';
 import { errorText } from '#kernel/errors.ts';
+import { HEAL } from '#monitor/heal.ts';
 import type { Histogram } from '#monitor/histogram.ts';
 import { added, merged, packed, unpacked } from '#monitor/histogram.ts';
 import type { OwnRun } from '#monitor/own-runs.ts';
@@ -30,10 +31,17 @@ const CURSOR = 'health';
 const KeyId = z.object({ id: z.number() });
 const Took = z.object({ took: z.instanceof(Uint8Array).nullable() });
 const RunRow = z
-  .object({ id: z.string(), service: z.string(), started_at: z.string(), finished_at: z.string().nullable() })
-  .transform(({ id, service, started_at, finished_at }): OwnRun => {
+  .object({
+    id: z.string(),
+    workflow: z.string(),
+    service: z.string(),
+    started_at: z.string(),
+    finished_at: z.string().nullable(),
+  })
+  .transform(({ id, workflow, service, started_at, finished_at }): OwnRun => {
     const finishedAt = finished_at === null ? null : Date.parse(finished_at);
-    return { id, service, startedAt: Date.parse(started_at), finishedAt };
+    const run = { id, service, startedAt: Date.parse(started_at), finishedAt };
+    return workflow === HEAL ? { ...run, mends: true } : run;
   });
 
 export function createHealth(db: Database): Health {
@@ -79,9 +87,9 @@ export function createHealth(db: Database): Health {
     ownRuns: (since) =>
       db
         .sql(
-          `SELECT id, service, started_at, finished_at FROM runs WHERE changes = 1 AND status = 'running'
+          `SELECT id, workflow, service, started_at, finished_at FROM runs WHERE changes = 1 AND status = 'running'
            UNION ALL
-           SELECT id, service, started_at, finished_at FROM runs
+           SELECT id, workflow, service, started_at, finished_at FROM runs
            WHERE changes = 1 AND started_at IS NOT NULL AND finished_at > ?`,
         )
         .all(new Date(since).toISOString())
@@ -118,13 +126,14 @@ function writeState(db: Database, key: string, { states }: World): void {
 }
 
 function writeIncident(db: Database, incident: Incident): void {
-  const { id, subject, startedAt, endedAt, cause, root, run, toldAt, reminders, holdUntil } = incident;
+  const { id, subject, startedAt, endedAt, cause, root, run, toldAt, reminders, holdUntil, gaveUpAt } = incident;
   db.sql(
-    `INSERT INTO incidents (id, subject, started_at, ended_at, cause, root, run, told_at, reminders, hold_until)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    `INSERT INTO incidents (id, subject, started_at, ended_at, cause, root, run, told_at, reminders, hold_until,
+       gave_up_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
      ON CONFLICT (id) DO UPDATE SET ended_at = ?4, cause = ?5, root = ?6, run = ?7, told_at = ?8, reminders = ?9,
-       hold_until = ?10`,
-  ).run(id, subject, startedAt, endedAt, cause, root, run, toldAt, reminders, holdUntil);
+       hold_until = ?10, gave_up_at = ?11`,
+  ).run(id, subject, startedAt, endedAt, cause, root, run, toldAt, reminders, holdUntil, gaveUpAt);
 }
 
 interface Sum extends Omit<Delta, 'at' | 'tookMs'> {

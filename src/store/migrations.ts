@@ -206,4 +206,8 @@ export const migrations: readonly string[] = [
 
   CREATE INDEX runs_changed ON runs (finished_at) WHERE changes = 1 AND started_at IS NOT NULL;
   `,
+  `
+  -- When we stopped restarting what was down, and called a person.
+  ALTER TABLE incidents ADD COLUMN gave_up_at INTEGER;
+  `,
 ];

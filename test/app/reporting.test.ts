@@ -205,7 +205,7 @@ async function eventful() {
 }
 
 function incidentsAndUptime(db: Parameters<typeof createHealth>[0]): void {
-  const incident = { root: null, run: null, toldAt: 1, reminders: 0, holdUntil: 0 };
+  const incident = { root: null, run: null, toldAt: 1, reminders: 0, holdUntil: 0, gaveUpAt: null };
   const from = START + DAY;
   const delta = { key: 'service:notes', at: START + 2 * DAY, plannedMs: 0, count: 1, bad: 0, tookMs: 5 };
   createHealth(db).save(
@@ -213,6 +213,7 @@ function incidentsAndUptime(db: Parameters<typeof createHealth>[0]): void {
       world: { states: new Map(), incidents: new Map(), accounted: new Map() },
       touched: [],
       told: [],
+      mendable: [],
       incidents: [
         {
           ...incident,

@@ -15,7 +15,7 @@ import type { Scenario } from '#test/certify/scenarios.ts';
 import { SINCE } from '#test/certify/scenarios.ts';
 import type { Lab, LabService } from '#test/chaos/lab.ts';
 import { openLab } from '#test/chaos/lab.ts';
-import { files } from '#test/fixtures/drill/world.ts';
+import { BAD_VERSION, files } from '#test/fixtures/drill/world.ts';
 import { processesOf } from '#test/support/processes.ts';
 
 export interface Case {
@@ -187,6 +187,9 @@ interface Subject {
 async function prepared({ lab, services, restorable, patienceMs }: Bench, scenario: Scenario): Promise<Subject> {
   const service = scenario.again ? services[0] : services.pop();
   if (service === undefined) throw new Error('more cases than services');
+  const { folder } = service;
+  if (scenario.before === 'down' || scenario.before === 'broken') await writeFile(files.stopped(folder), 'crashed');
+  if (scenario.before === 'broken') await writeFile(files.version(folder), BAD_VERSION);
   if (scenario.before === 'restore point') {
     if (!restorable.has(service.name)) {
       const id = newId();
@@ -194,7 +197,7 @@ async function prepared({ lab, services, restorable, patienceMs }: Bench, scenar
       await until(() => endOf(lab, derivedId('request', id, service.name)), { timeoutMs: patienceMs, everyMs: 25 });
       restorable.add(service.name);
     }
-    await writeFile(files.content(service.folder), SINCE);
+    await writeFile(files.content(folder), SINCE);
   }
   return { scenario, service };
 }

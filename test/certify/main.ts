@@ -1,9 +1,9 @@
 /** `npm run certify` tries all crashes out for docs/crash-certificate.md; `-- --docker N` breaks N updates on a real engine. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option } from 'commander';
 import { certify, describe } from '#test/certify/certify.ts';
-import { certificatePage } from '#test/certify/page.ts';
+import { certificatePage, withSections } from '#test/certify/page.ts';
 import { faultyRounds, roundsLine } from '#test/certify/rounds.ts';
 import { scenarios } from '#test/certify/scenarios.ts';
 import { atLeast, script } from '#test/support/arguments.ts';
@@ -17,6 +17,7 @@ interface Values {
   docker?: number;
   seed: number;
   dry?: true;
+  write?: true;
 }
 
 const known = scenarios();
@@ -24,8 +25,11 @@ const values = script('certify', 'Kills programs at every instant that a run pas
   .option('--every <n>', 'only every n-th of the kills', atLeast(1), 1)
   .option('--labs <n>', 'homelabs at work side by side', atLeast(1), 4)
   .addOption(
-    new Option('--only <workflow>', 'one workflow alone; nothing is written').choices(known.map(({ name }) => name)),
+    new Option('--only <workflow>', 'one workflow alone; nothing is written without --write').choices(
+      known.map(({ name }) => name),
+    ),
   )
+  .option('--write', 'with --only: puts its section into the page, and leaves the others')
   .option('--patience <seconds>', 'how long a run may take to end', atLeast(1), 60)
   .option('--docker <rounds>', 'instead: break so many updates on a real engine', atLeast(1))
   .option('--seed <n>', 'which rounds they are; the same number makes the same', atLeast(0), 1)
@@ -48,11 +52,13 @@ async function everyCrash(): Promise<void> {
     every: values.every,
     tell,
   });
-  const page = certificatePage(certificate);
+  const file = join(root, 'docs', 'crash-certificate.md');
+  const apart = values.only !== undefined && values.write === true;
+  const page = apart ? withSections(await readFile(file, 'utf8'), certificate) : certificatePage(certificate);
   console.log(page);
-  // Half a certificate would take the place of a whole one.
-  const whole = values.only === undefined && !stop.signal.aborted;
-  if (whole && values.dry === undefined) await writeFile(join(root, 'docs', 'crash-certificate.md'), page);
+  // Half a certificate, or half a section, would take the place of a whole one.
+  const whole = !stop.signal.aborted && (apart ? values.every === 1 : values.only === undefined);
+  if (whole && values.dry === undefined) await writeFile(file, page);
   const wrong = certificate.outcomes.filter(({ problems }) => problems.length > 0);
   for (const outcome of wrong) console.error(`${describe(outcome)}: ${outcome.problems.join('; ')}`);
   if (wrong.length + certificate.leaked.length > 0) process.exitCode = 1;

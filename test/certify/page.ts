@@ -17,17 +17,56 @@ A cell says how many of the kills ended right. The exercise is a workflow for te
 side by side and a step that may happen only once.
 `;
 
-export function certificatePage({ undisturbed, outcomes, leaked, seconds }: Certificate): string {
-  const wrong = outcomes.filter(({ problems }) => problems.length > 0);
-  const sections = undisturbed.map((run) =>
+export function certificatePage(certificate: Certificate): string {
+  return `${HEAD}\n${summaryOf(certificate)}\n\n${sectionsOf(certificate).join('\n')}`;
+}
+
+/** Ends the line of what was tried out together when some sections were tried out later, and say so. */
+const APART = ', without the sections that were tried out apart.';
+
+/**
+ * The page with the sections of this certificate in the place of those of before, or at its end. Each says what it took;
+ * the line at the top speaks of the others alone, whose kills are counted anew.
+ */
+export function withSections(page: string, certificate: Certificate): string {
+  const [, ...before] = page.split(/^(?=## )/m);
+  const apart = certificate.undisturbed.map((run) => {
+    const outcomes = certificate.outcomes.filter(({ scenario }) => scenario.name === run.scenario);
+    return section(run, outcomes, `Tried out apart: ${summaryOf({ ...certificate, outcomes })}`);
+  });
+  const fresh = new Map(apart.map((text) => [titleOf(text), text]));
+  const kept = before.map((text) => fresh.get(titleOf(text)) ?? text.trimEnd());
+  const added = apart.filter((text) => before.every((one) => titleOf(one) !== titleOf(text)));
+  const sections = [...kept, ...added].map((text) => `${text.trimEnd()}\n`);
+  return `${HEAD}\n${togetherLine(page, sections)}\n\n${sections.join('\n')}`;
+}
+
+function togetherLine(page: string, sections: readonly string[]): string {
+  const [, rest = ''] = /^\d+ kills, \d+ wrong, (\d+ processes left behind, in \d+ s)/m.exec(page) ?? [];
+  const together = sections.filter((text) => !text.includes('\nTried out apart: '));
+  const tallies = together.flatMap((text) => [...text.matchAll(/ (\d+) of (\d+) \|/g)]);
+  const kills = tallies.reduce((sum, [, , all]) => sum + Number(all), 0);
+  const right = tallies.reduce((sum, [, good]) => sum + Number(good), 0);
+  return `${kills} kills, ${kills - right} wrong, ${rest}${APART}`;
+}
+
+function titleOf(section: string): string {
+  return section.split('\n', 1).join('');
+}
+
+function sectionsOf({ undisturbed, outcomes }: Certificate): string[] {
+  return undisturbed.map((run) =>
     section(
       run,
       outcomes.filter(({ scenario }) => scenario.name === run.scenario),
     ),
   );
+}
+
+function summaryOf({ outcomes, leaked, seconds }: Certificate): string {
+  const wrong = outcomes.filter(({ problems }) => problems.length > 0).length;
   const kills = outcomes.filter(({ reached }) => reached).length;
-  const summary = `${kills} kills, ${wrong.length} wrong, ${leaked.length} processes left behind, in ${seconds} s.`;
-  return `${HEAD}\n${summary}\n\n${sections.join('\n')}`;
+  return `${kills} kills, ${wrong} wrong, ${leaked.length} processes left behind, in ${seconds} s.`;
 }
 
 /** The line by which a test sees that a workflow has other steps than those that were certified. */
@@ -35,7 +74,7 @@ export function runLine({ steps }: Undisturbed): string {
   return `A run of ${steps} steps.`;
 }
 
-function section(run: Undisturbed, outcomes: readonly Outcome[]): string {
+function section(run: Undisturbed, outcomes: readonly Outcome[], apart?: string): string {
   const points = Object.keys(faultPoints) as FaultPoint[];
   const rows = points.flatMap((point) => {
     const here = outcomes.filter((outcome) => outcome.passage.point === point);
@@ -46,7 +85,7 @@ function section(run: Undisturbed, outcomes: readonly Outcome[]): string {
     );
     return [`| \`${point}\` | ${faultPoints[point]} | ${cells.join(' | ')} | ${(longest / 1000).toFixed(1)} s |`];
   });
-  const title = `## \`${run.scenario}\`\n\n${runLine(run)}`;
+  const title = `## \`${run.scenario}\`\n\n${runLine(run)}${apart === undefined ? '' : `\n\n${apart}`}`;
   const head = '| point | when | controller killed | worker killed | longest run |\n|---|---|---|---|---|';
   return `${title}\n\n${head}\n${rows.join('\n')}\n`;
 }

@@ -16,8 +16,8 @@ export interface Scenario {
   status: TerminalStatus;
   /** One service for all runs, so that each finds what the one before has left; otherwise a new one each time. */
   again: boolean;
-  /** What the service has been through before the run: a restore point, and content that was written since. */
-  before: 'nothing' | 'restore point';
+  /** What the service has been through before the run: a restore point and content that was written since; a crash; or one after which it does not work any more. */
+  before: 'nothing' | 'restore point' | 'down' | 'broken';
   /** What is wrong with the world after the run; empty when all is well. */
   problems(lab: Lab, service: LabService, run: string): string[];
 }
@@ -32,12 +32,15 @@ interface Special {
   again?: boolean;
   version?: string;
   content?: string;
+  /** Backups that are there in the end. */
+  backups?: number;
 }
 
 const SPECIAL: Readonly<Record<string, Special>> = {
   drill: { before: 'restore point', content: SINCE },
   update: { again: false, version: '2' },
   rollback: { before: 'restore point' },
+  heal: { before: 'down', backups: 0 },
   restore: { before: 'restore point', input: { overwrite: true } },
 };
 
@@ -52,7 +55,14 @@ function workflowNames(): string[] {
 export function scenarios(): Scenario[] {
   const ours = workflowNames().map((workflow): Scenario => {
     const special = SPECIAL[workflow] ?? {};
-    const { input = {}, before = 'nothing', again = true, version = FIRST_VERSION, content = FIRST_CONTENT } = special;
+    const {
+      input = {},
+      before = 'nothing',
+      again = true,
+      version = FIRST_VERSION,
+      content = FIRST_CONTENT,
+      backups = 1,
+    } = special;
     return {
       name: workflow,
       workflow,
@@ -63,7 +73,7 @@ export function scenarios(): Scenario[] {
       problems: (lab, service) => [
         ...serviceProblems(service, { content, version }),
         ...leftovers(lab, service),
-        ...setProblems(lab, service),
+        ...setProblems(lab, service, backups),
       ],
     };
   });
@@ -80,6 +90,19 @@ export function scenarios(): Scenario[] {
         ...serviceProblems(service, { content: FIRST_CONTENT }),
         ...leftovers(lab, service),
         ...setProblems(lab, service),
+      ],
+    },
+    {
+      name: 'heal that does not help',
+      workflow: 'heal',
+      input: {},
+      status: 'failed',
+      again: false,
+      before: 'broken',
+      problems: (lab, service) => [
+        ...serviceProblems(service, { content: FIRST_CONTENT, version: BAD_VERSION }),
+        ...leftovers(lab, service),
+        ...setProblems(lab, service, 0),
       ],
     },
     {
@@ -156,8 +179,8 @@ function leftovers(lab: Lab, { name }: LabService): string[] {
   return left.map((path) => `left over: ${path}`);
 }
 
-/** One backup is there, besides what rollbacks replaced, and all of it is as its checksums say. */
-function setProblems(lab: Lab, { name }: LabService): string[] {
+/** So many backups are there, besides what rollbacks replaced, and all of it is as its checksums say. */
+function setProblems(lab: Lab, { name }: LabService, wanted = 1): string[] {
   const folder = join(lab.dir, 'usb', name);
   const sets = below(folder);
   const damaged = sets.filter((set) => {
@@ -167,6 +190,6 @@ function setProblems(lab: Lab, { name }: LabService): string[] {
   const backups = sets.filter((set) => {
     return readFileSync(join(folder, set, 'manifest.json'), 'utf8').includes('"purpose": "backup"');
   });
-  const count = backups.length === 1 ? [] : [`${backups.length} backups are there, not 1`];
+  const count = backups.length === wanted ? [] : [`${backups.length} backups are there, not ${wanted}`];
   return [...count, ...damaged.map((set) => `damaged: ${set}`)];
 }

@@ -15,6 +15,8 @@ const INCIDENT: IncidentView = {
   root: 'service:notes',
   run: 'k7xqabcdefgh',
   toldAt: null,
+  restarts: [],
+  gaveUpAt: null,
 };
 
 const up: ServiceHealth = { state: 'up', detail: '', since: null, uptime: UPTIME };
@@ -39,6 +41,7 @@ const answer = (more: Partial<AskedCheck> = {}): AskedCheck => ({
   state: 'good',
   detail: 'answered 200',
   tookMs: 12,
+  heartbeat: null,
   ...more,
 });
 

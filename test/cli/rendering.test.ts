@@ -211,6 +211,7 @@ function planned(key: string, more: Partial<PlannedStep> = {}): PlannedStep {
     retry: { attempts: 1, backoffMs: 0, maxBackoffMs: 0 },
     undo: null,
     stopUnless: null,
+    stopIf: null,
     failUnless: null,
     ...more,
   };

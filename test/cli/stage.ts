@@ -63,6 +63,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
     dependsOn: [],
     checks: [],
     heartbeats: [],
+    heal: null,
     guest: null,
     config: {},
     backup: {

@@ -39,7 +39,7 @@ const plugins: Plugin[] = [
         })
         .prefault({}),
     }),
-    actions: {},
+    actions: { restart: async () => ({}) },
   },
   {
     kind: 'service',

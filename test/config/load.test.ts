@@ -74,6 +74,7 @@ describe('services', () => {
         dependsOn: [],
         checks: [],
         heartbeats: [],
+        heal: null,
         guest: null,
         config: {
           validate: [],

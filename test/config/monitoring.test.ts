@@ -84,3 +84,32 @@ test.each([
   expect(told).toEqual([expect.stringContaining(words)]);
   expect(told[0]).toMatch(/^homelab-autopilot\.yaml:\d+:\d+ /);
 });
+
+const WATCHED = 'validate: [{ type: tcp, port: 25 }]';
+
+test('a service is restarted only when it says so, with words of its own or those that hold for all', async () => {
+  const silent = await configOf('{}', WATCHED);
+  const plain = await configOf('{}', `${WATCHED}\n    heal: true`);
+  const own = await configOf('{}', `${WATCHED}\n    heal: { after: 3m, attempts: 5, backoff: 1h }`);
+
+  const all = [silent, plain, own].map(({ config }) => config?.services[0]?.heal);
+  const hour = 3_600_000;
+  expect(all).toEqual([
+    null,
+    { afterMs: 0, attempts: 3, windowMs: 24 * hour, backoffMs: 60_000, maxBackoffMs: hour / 2 },
+    { afterMs: 180_000, attempts: 5, windowMs: 24 * hour, backoffMs: hour, maxBackoffMs: hour },
+  ]);
+});
+
+test('a service that nothing tells to be down is not to be restarted, and that is an error', async () => {
+  const { told } = await configOf('{}', 'monitor: [{ type: heartbeat, name: x, every: 1d }]\n    heal: true');
+
+  expect(told.join('')).toContain('nothing tells that it is down: give it "validate:", or probes under "monitor:"');
+});
+
+test('a pause that is none, and a key that does not exist, are errors', async () => {
+  const { told } = await configOf('{}', `${WATCHED}\n    heal: { backoff: 0s, retries: 3 }`);
+
+  expect(told.join('')).toContain('heal.backoff');
+  expect(told.join('')).toContain('retries');
+});

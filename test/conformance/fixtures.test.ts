@@ -108,6 +108,10 @@ test('a service is down between quiesce and resume, and up after it; an update a
     ['resume', {}],
     ['resume', {}],
     ['validate', {}],
+    ['quiesce', {}],
+    ['restart', { stop: false }],
+    ['restart', {}],
+    ['inspect', {}],
     ['dump', { directory: dir.path, level: 3 }],
     ['load', { directory: dir.path, dumps: [], release }],
     ['trial', { trial: 'trial-one', root: dir.path, trees: [], release, timeoutMs: 1_000, stableForMs: 0 }],
@@ -121,5 +125,6 @@ test('a service is down between quiesce and resume, and up after it; an update a
   expect(outputs[0]).toEqual({ sources: [{ path: dir.path, exclude: ['stopped'] }], warnings: [] });
   expect(outputs[2]).toMatchObject({ state: 'down' });
   expect(outputs[5]).toMatchObject({ healthy: true });
+  expect(outputs[9]).toMatchObject({ state: 'up' });
   expect(await readdir(dir.path)).not.toContain('trial-one');
 });

@@ -123,6 +123,15 @@ describe('decide', () => {
     expect(decide(root, states, false)).toMatchObject({ type: 'end', status: 'skipped' });
   });
 
+  test('a step that finds that nothing is wrong ends the run as skipped, and what follows it does not begin', () => {
+    const root = inSequence(step('look', { stopIf: 'healthy' }), step('restart'));
+    const seen = (healthy: boolean) =>
+      new Map<string, StepState>([['look', { status: 'succeeded', output: { healthy }, error: null }]]);
+
+    expect(decide(root, seen(true), false)).toMatchObject({ type: 'end', status: 'skipped' });
+    expect(decide(root, seen(false), false)).toMatchObject({ type: 'go', begin: [{ step: { key: 'restart' } }] });
+  });
+
   test('a cancel begins no forward step, and puts back what was begun', () => {
     const root = guard(inSequence(step('stop', { undo: true }), step('change')), 'start');
 

@@ -4,7 +4,7 @@ import type { Check, Result } from '#monitor/check.ts';
 import type { GraphService } from '#monitor/graph.ts';
 import { openGraph } from '#monitor/graph.ts';
 import type { OwnRun } from '#monitor/own-runs.ts';
-import type { Delta, Incident, Told, World } from '#monitor/world.ts';
+import type { Delta, Incident, Mendable, Told, World } from '#monitor/world.ts';
 import { NOTHING_KNOWN } from '#monitor/world.ts';
 
 export const MINUTE = 60_000;
@@ -44,6 +44,8 @@ export interface Stage {
   /** Those that have ended as well, as they are now. */
   incidents(): Incident[];
   deltas: Delta[];
+  /** Of the last step. */
+  mendable: readonly Mendable[];
   runs: OwnRun[];
   away: Map<string, number>;
   /** Gives the answers, and lets everything be looked at at this instant. */
@@ -62,6 +64,7 @@ export function stageOf(
     told: [],
     incidents: () => [...all.values()],
     deltas: [],
+    mendable: [],
     runs: [],
     away: new Map(),
     step(now, ...results) {
@@ -75,6 +78,7 @@ export function stageOf(
         reminderMs,
       });
       stage.world = step.world;
+      stage.mendable = step.mendable;
       stage.told.push(...step.told);
       stage.deltas.push(...step.deltas);
       for (const incident of step.incidents) all.set(incident.id, incident);

@@ -9,6 +9,7 @@ const SCENE = {
   origin: { homelab: 'home', timezone: 'UTC' },
   host: 'nas',
   hit: [],
+  mended: null,
   at: new Date(START + 90_000),
 };
 
@@ -23,6 +24,7 @@ const incidentOf = (subject: string, more: Partial<Incident> = {}): Incident => 
   toldAt: START,
   reminders: 0,
   holdUntil: 0,
+  gaveUpAt: null,
   ...more,
 });
 
@@ -54,7 +56,7 @@ test.each([
 test('what else is down because of it, and our run that had it, are told with it', () => {
   const told = incidentMessage(
     { what: 'down', incident: incidentOf('service:caddy', { run: 'b7k2mnpqrstv' }) },
-    { ...SCENE, hit: ['service:notes', 'external:notes'] },
+    { ...SCENE, hit: ['service:notes', 'external:notes'], mended: null },
   );
 
   expect(told.text).toContain('Down because of it: notes.');

@@ -30,6 +30,7 @@ const stepOf = (more: Partial<Step>): Step => ({
   touched: [],
   incidents: [],
   told: [],
+  mendable: [],
   deltas: [],
   ...more,
 });
@@ -122,6 +123,7 @@ test('hours are kept for a month and days for a year; open incidents are kept ho
     toldAt: null,
     reminders: 0,
     holdUntil: 0,
+    gaveUpAt: null,
   });
   const deltas = [deltaOf(NOW - 100 * DAY, { upMs: HOUR }), deltaOf(NOW - 401 * DAY, { upMs: HOUR })];
   const incidents = [incident('service:a', null), incident('service:b', NOW - 450 * DAY)];

@@ -6,6 +6,7 @@ export interface StepWish {
   host?: string;
   effect?: PlannedStep['effect'];
   stopUnless?: string;
+  stopIf?: string;
   attempts?: number;
   input?: PlannedStep['input'];
   timeoutMs?: number;
@@ -26,7 +27,7 @@ export function step(key: string, wish: StepWish = {}): PlanNode {
     failUnless: null,
   };
   const undo = wish.undo === true ? { ...base, key: `undo-${key}`, title: `undo ${key}`, action: `undo-${key}` } : null;
-  return { type: 'step', step: { ...base, undo, stopUnless: wish.stopUnless ?? null } };
+  return { type: 'step', step: { ...base, undo, stopUnless: wish.stopUnless ?? null, stopIf: wish.stopIf ?? null } };
 }
 
 export function guard(body: PlanNode, release: string, options: { restart?: boolean } = {}): PlanNode {
@@ -40,7 +41,7 @@ export function reversible(body: PlanNode, ...ways: string[]): PlanNode {
   const undo = ways.map((way): UndoStep => {
     const node = step(`undo-${way}`);
     if (node.type !== 'step') throw new Error('a step is a step');
-    const { undo: _undo, stopUnless: _stopUnless, ...base } = node.step;
+    const { undo: _undo, stopUnless: _stopUnless, stopIf: _stopIf, ...base } = node.step;
     return base;
   });
   return { type: 'reversible', body, undo };

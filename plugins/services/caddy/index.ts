@@ -8,6 +8,7 @@ import { runningIfUp } from './admin.ts';
 import { Backup, type CaddyTools, Config, Update } from './config.ts';
 import { lookAtAll, runAgain, startCaddy, stopCaddy, watchCaddy } from './control.ts';
 import { configFiles, driftNow, validateFile } from './file.ts';
+import { restart } from './restart.ts';
 import { forgetStopped, makeFolder, noteStopped, savedFile, saveRunning, wasStopped } from './saved.ts';
 import { checkUpdate, currentVersion, fetch, hold, letGo, release, revert, standby, update } from './update.ts';
 
@@ -67,6 +68,7 @@ export const plugin = service.define({
       return { summary: again ? 'Caddy started, with the configuration that ran' : 'Caddy started' };
     },
 
+    restart,
     validate: watchCaddy,
     release,
     checkUpdate,

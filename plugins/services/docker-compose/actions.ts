@@ -10,6 +10,7 @@ import { requireProject } from './project.ts';
 import { ready } from './ready.ts';
 import { release } from './release.ts';
 import { quiesce, resume } from './rest.ts';
+import { restart } from './restart.ts';
 import { endTrial, trial } from './trial.ts';
 import { revert, standby, update } from './update.ts';
 import { imagesOf } from './versions.ts';
@@ -21,6 +22,7 @@ export const actions: Implementation<(typeof service)['actions'], ComposeTools['
   load,
   quiesce,
   resume,
+  restart,
   checkUpdate,
   release,
   fetch,

@@ -29,7 +29,7 @@ export async function quiesce(
   );
   const files = [...project.files];
   if (services.length > 0) await writeStopped(tools, { project: project.name, services, files, all: together });
-  await stop(tools, project, { services: running, together });
+  await stopServices(tools, project, { services: running, together });
   const outage = services.length > 0;
   return { summary: outage ? `${services.join(', ')} stopped; outage begins` : 'nothing to stop', outage };
 }
@@ -41,7 +41,7 @@ export async function resume(tools: ComposeTools, { judge }: { judge: boolean })
   const { services, all } = note;
   const found = await projectNamed(tools, note.project);
   const project = { ...found, files: found.files.length > 0 ? found.files : note.files };
-  await start(tools, project, { services: services.toReversed(), together: all });
+  await startServices(tools, project, { services: services.toReversed(), together: all });
   if (judge) await waitUntilWorking(tools, note);
   await forgetStopped(tools);
   return { summary: `${services.toReversed().join(', ')} started` };
@@ -70,7 +70,7 @@ async function stoppedBefore(tools: ComposeTools, project: Project): Promise<str
   return note.services.filter((service) => project.containers.some((one) => one.service === service));
 }
 
-function runs({ status }: Container): boolean {
+export function runs({ status }: Container): boolean {
   return status === 'running' || status === 'restarting';
 }
 
@@ -85,7 +85,7 @@ interface Some {
 }
 
 /** Those that are listed go one by one, without the time that Compose needs; all of them in Compose's own order. */
-async function stop(tools: ComposeTools, project: Project, { services, together }: Some): Promise<void> {
+export async function stopServices(tools: ComposeTools, project: Project, { services, together }: Some): Promise<void> {
   if (services.length === 0) return;
   if (together) {
     await compose(tools, project, { words: ['stop', ...services], ...limit(tools) });
@@ -94,7 +94,11 @@ async function stop(tools: ComposeTools, project: Project, { services, together 
   for (const service of services) await docker(tools, ['stop', ...containersOf(project, service)], limit(tools));
 }
 
-async function start(tools: ComposeTools, project: Project, { services, together }: Some): Promise<void> {
+export async function startServices(
+  tools: ComposeTools,
+  project: Project,
+  { services, together }: Some,
+): Promise<void> {
   const present = services.filter((service) => containersOf(project, service).length > 0);
   const started = together && (await startTogether(tools, project, present));
   if (!started) await startOneByOne(tools, project, present);

@@ -6,6 +6,7 @@ import { badIn, lookThrough, runProbes } from '#sdk/probes.ts';
 import { asService, runAll, versionOf, workingAgain } from './commands.ts';
 import { Backup, Config, Update } from './config.ts';
 import { dump, load, sourcesOf } from './databases.ts';
+import { restart } from './restart.ts';
 import { probesOf, startCommands, stopCommands } from './unit.ts';
 import { checkUpdate, fetch, hold, letGo, rebootOf, release, revert, standby, update } from './update.ts';
 
@@ -50,6 +51,8 @@ export const plugin = service.define({
       if (failures[0] !== undefined) throw failures[0];
       return { summary: judge ? await workingAgain(tools) : 'service started' };
     },
+
+    restart,
 
     async validate(tools, timing) {
       return runProbes(tools, probesOf(tools), timing);

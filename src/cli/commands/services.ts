@@ -64,7 +64,7 @@ export const checkCommand: CommandSpec = {
   name: 'check',
   summary: 'ask the checks of services now; exit status 1 when one is bad',
   details:
-    'Has the worker of each host ask the checks of its services now, and prints what they answered. It does not count for monitoring. Exit status 1 when a check is bad or could not be asked.',
+    'Has the worker of each host ask the checks of its services now, and prints what they answered. It does not count for monitoring. Heartbeats cannot be asked: of these it tells, on the machine of the controller, when they reported and until when they are due. Exit status 1 when a check is bad or could not be asked, or a heartbeat is missed or not listened for.',
   arguments: [{ name: '[service...]', text: 'names of services (default: all)' }],
   json: true,
   examples: [

@@ -96,13 +96,20 @@ function checkRows(checks: readonly CheckView[], { moment, style }: Surroundings
   );
 }
 
-export function incidentLine({ startedAt, endedAt, cause, root, run }: IncidentView, { moment }: Surroundings): string {
+export function incidentLine(incident: IncidentView, { moment }: Surroundings): string {
+  const { startedAt, endedAt, cause, root, run } = incident;
   const lasted = duration(between(startedAt, endedAt ?? moment.now.toISOString()) ?? 0);
   const end = endedAt === null ? `, still so (${lasted})` : `, for ${lasted}`;
   const blame = root === null ? '' : `, because of ${subjectText(root)}`;
   return printable(
-    `${when(startedAt, moment)}${end}: ${cause}${blame}${run === null ? '' : `, during or after run ${run.slice(0, 4)}`}`,
+    `${when(startedAt, moment)}${end}: ${cause}${blame}${run === null ? '' : `, during or after run ${run.slice(0, 4)}`}${restartWords(incident)}`,
   );
+}
+
+function restartWords({ restarts, gaveUpAt }: IncidentView): string {
+  const runs = restarts.map(({ run, status }) => `${run.slice(0, 4)} ${status}`).join(', ');
+  const tried = restarts.length === 0 ? '' : `; restarts: ${runs}`;
+  return gaveUpAt === null ? tried : `${tried}; left to you`;
 }
 
 /** As people call it: `web`, `web from outside`, `nas: disk /srv`. */

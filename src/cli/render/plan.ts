@@ -51,6 +51,7 @@ function stepText(step: PlannedStep, { plan, lastDurations }: Preview): string[]
   if (isRelease(plan.root, step.key)) lines.push('done whatever happens before it');
   lines.push(...changeText(plan.root, step.key));
   if (step.stopUnless !== null) lines.push(`the run ends here as skipped unless "${step.stopUnless}"`);
+  if (step.stopIf !== null) lines.push(`the run ends here as skipped if "${step.stopIf}"`);
   if (step.undo !== null) lines.push(`undo: ${lowerFirst(does(step.undo))}`);
   return lines;
 }

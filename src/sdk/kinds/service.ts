@@ -94,6 +94,22 @@ export const service = kind('service', 'A program with data worth keeping', {
     }),
     output: z.object({ summary: z.string() }),
   }),
+  restart: optionalAction(
+    'idempotent',
+    'Has a service that does not work running again: stops what is left, starts it',
+    {
+      input: z.object({
+        stop: z
+          .boolean()
+          .default(true)
+          .describe('false: only starts what was stopped for it, and tells what did not start instead of failing'),
+      }),
+      output: z.object({
+        restarted: z.boolean().describe('False when a person has stopped it: then it is left as it is'),
+        summary: z.string(),
+      }),
+    },
+  ),
   validate: action('read', 'Runs the probes that tell whether the service works', {
     input: z.object({
       timeoutMs: z.number().int().positive().default(60_000).describe('How long the probes may take to turn good'),

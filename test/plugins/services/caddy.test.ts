@@ -257,3 +257,38 @@ test.each([
 ])('a service with %s is refused', (_, config) => {
   expect(instanceSchema(plugin).safeParse({ backup: {}, ...config }).success).toBe(false);
 });
+
+describe('a restart', () => {
+  test('starts a Caddy that is down, and one that was cut short when it was stopped', async () => {
+    await using caddy = await openCaddy();
+    await caddy.stop();
+    const nothing = await caddy.run('restart', { stop: false });
+    const down = await caddy.isRunning();
+    const restarted = await caddy.run('restart');
+    const up = await caddy.answer();
+    await caddy.run('quiesce', { all: true });
+    const started = await caddy.run('restart', { stop: false });
+
+    expect([nothing, down]).toEqual([{ restarted: false, summary: 'nothing to start' }, false]);
+    expect([restarted, up]).toEqual([{ restarted: true, summary: 'Caddy started' }, 'one']);
+    expect(started).toMatchObject({ restarted: true });
+    expect(await caddy.answer()).toBe('one');
+  });
+
+  test('keeps the configuration that runs, and touches nothing when the file is wrong', async () => {
+    await using caddy = await openCaddy();
+    await caddy.load('two');
+    const restarted = await caddy.run('restart');
+    const after = await caddy.answer();
+    await writeFile(caddy.file, 'no such directive {\n');
+
+    const failing = caddy.run('restart');
+
+    await expect(failing).rejects.toMatchObject({ code: 'HA_CHECK_FAILED' });
+    expect([restarted, after]).toEqual([
+      { restarted: true, summary: 'Caddy started, with the configuration that ran' },
+      'two',
+    ]);
+    expect(await caddy.answer()).toBe('two');
+  });
+});

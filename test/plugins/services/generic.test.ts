@@ -231,3 +231,51 @@ test('a configuration that was read once reads the same again, as it travels to 
 
   expect(instanceSchema(plugin).parse(JSON.parse(JSON.stringify(once)))).toEqual(once);
 });
+
+describe('restart', () => {
+  const restartable = (service: { up: string; note(text: string): string[] }, stop: string[][]) => ({
+    backup: { paths: ['/srv'], quiesce: { stop, start: [service.note('start'), ['touch', service.up]] } },
+  });
+
+  test('stops and starts it by its own commands, and by none of those of a backup', async () => {
+    await using service = await openService();
+    const config = restartable(service, [service.note('stop'), ['rm', service.up]]);
+    const commands = { before: [service.note('before')], after: [service.note('after')] };
+
+    const output = await service.run('restart', { backup: { ...config.backup, commands } });
+
+    expect(output).toEqual({ restarted: true, summary: 'test stopped and started' });
+    expect(await service.diary()).toEqual(['stop', 'start']);
+    expect(await readFile(service.up, 'utf8')).toBe('');
+  });
+
+  test('starts it although it could not be stopped', async () => {
+    await using service = await openService();
+    await rm(service.up);
+
+    await service.run('restart', restartable(service, [['sh', '-c', 'exit 1']]));
+
+    expect(await readFile(service.up, 'utf8')).toBe('');
+  });
+
+  test('on the way out of one that was cut short it is started alone, and what does not start is told', async () => {
+    await using service = await openService();
+    const broken = { paths: ['/srv'], quiesce: { stop: [service.note('stop')], start: [['sh', '-c', 'exit 1']] } };
+    await rm(service.up);
+
+    const started = await service.run('restart', restartable(service, [service.note('stop')]), { stop: false });
+    const failed = await service.run('restart', { backup: broken }, { stop: false });
+
+    expect(await service.diary()).toEqual(['start']);
+    expect(started).toEqual({ restarted: true, summary: 'test is started' });
+    expect(failed).toMatchObject({ restarted: false, summary: expect.stringContaining('could not be started') });
+  });
+
+  test('says what is missing where nothing tells how it is started, with and without a backup', async () => {
+    await using service = await openService();
+
+    for (const config of [{}, { backup: { paths: ['/srv'] } }]) {
+      await expect(service.run('restart', config)).rejects.toMatchObject({ code: 'HA_CONFIG_INVALID' });
+    }
+  });
+});
