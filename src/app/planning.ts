@@ -111,6 +111,7 @@ function contextOf(planner: Planner, target: ServiceConfig, run: string): PlanCo
       destinations,
       retention: backup.retention,
       compression: backup.compression,
+      encryption: backup.encryption,
       timeoutMs: backup.timeoutMs,
       databases: hasDatabases(target),
       drill: backup.drill,
