@@ -29,6 +29,8 @@ export interface Bed extends AsyncDisposable {
   /** Runs an action of a destination. */
   destination(name: string, action: string, input: JsonObject, signal?: AbortSignal): Promise<JsonObject>;
   addDestination(name: string, config: JsonObject, type?: string): void;
+  /** A service that steps may call, of one of the plugins. */
+  addService(type: string): void;
   withTools<T>(use: (tools: Tools) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
@@ -50,6 +52,7 @@ export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}):
   // What a large set tells of its progress would fill the memory that is measured.
   const voice = { ...stage.voice, progress: () => undefined };
   const destinations = new Map<string, PluginRef>();
+  const services: PluginRef[] = [];
   const never = new AbortController().signal;
   return {
     stage,
@@ -59,13 +62,14 @@ export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}):
     addDestination: (name, config, type = 'local') => {
       destinations.set(name, { kind: 'destination', name, type, config });
     },
+    addService: (type) => services.push({ kind: 'service', name: SERVICE, type, config: {} }),
     archive: async (action, input, signal = never) => {
       const plugin: PluginRef = { kind: 'archive', name: SERVICE, type: 'archive', config: {} };
       const step = stepOf(stage, {
         plugin,
         action,
         input,
-        uses: [...destinations.values()],
+        uses: [...destinations.values(), ...services],
         timeoutMs: 3_600_000,
         voice,
       });
