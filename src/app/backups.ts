@@ -229,12 +229,17 @@ async function* files(reach: Reach, id: string, glob: string | undefined): Async
   for await (const line of setFiles(facts, glob)) yield fileOf(line);
 }
 
+/** What can be told of a set without its data; fetched twice only where that is in a file of its own. */
 async function openedFacts({ destinations }: Reach, place: SetPlace) {
-  const { encryption } = await (async () => {
-    await using set = await opened(destinations, place, [SET_FILES.manifest]);
-    return await readHeader(set.directory);
-  })();
-  return await opened(destinations, place, encryption === null ? [SET_FILES.manifest] : [...SEALED_FACTS]);
+  const outside = await opened(destinations, place, [SET_FILES.manifest]);
+  try {
+    if ((await readHeader(outside.directory)).encryption === null) return outside;
+  } catch (error) {
+    await outside[Symbol.asyncDispose]();
+    throw error;
+  }
+  await outside[Symbol.asyncDispose]();
+  return await opened(destinations, place, [...SEALED_FACTS]);
 }
 
 function fileOf({ path, type, size, mode, owner, group, mtime, link }: IndexLine): SetFile {

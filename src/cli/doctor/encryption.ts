@@ -39,7 +39,11 @@ async function look(settings: Settings, { services, encryption }: Group, signal:
     try {
       const work = { name: 'doctor', signal, progress: () => undefined };
       const locked = { what: 'the next set', recipients: encryption.recipients };
-      await withTools(settings, work, (tools) => identityFor(tools, encryption, locked));
+      await withTools(settings, work, async (tools) => {
+        // Without age there is no backup either, whatever is known of the identity.
+        await tools.exec(['age', '--version']);
+        await identityFor(tools, encryption, locked);
+      });
       return ok(
         check,
         `the identity opens what is encrypted for ${encryption.recipients.map(shortRecipient).join(', ')}`,
