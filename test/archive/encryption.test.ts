@@ -280,3 +280,16 @@ test('a set whose manifests belong to two sets is not believed', async () => {
 
   await expect(restoring).rejects.toMatchObject({ code: 'HA_SET_CORRUPT' });
 });
+
+test('a set that was made before anything was encrypted is restored without any identity', async () => {
+  await using bed = await openBed();
+  const source = await writeTree(join(bed.folder, 'srv'), { 'a.txt': 'one' });
+  const { recipient } = await ageKey(bed.folder);
+  const directory = await makeSet(bed, source);
+  const encryption = { recipients: [recipient], identity: identityIn('/nowhere/age.key').identity };
+
+  await restore(bed, directory, { to: join(bed.folder, 'to'), encryption });
+
+  expect(await readFile(join(bed.folder, 'to', source, 'a.txt'), 'utf8')).toBe('one');
+  expect(await verify(bed, directory, encryption)).toMatchObject({ ok: true });
+});

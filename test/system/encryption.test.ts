@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
 import type { TestHomelab } from '#test/support/homelab.ts';
 import { startHomelab } from '#test/support/homelab.ts';
@@ -39,6 +39,7 @@ services:
 
 let lab: TestHomelab;
 let identity = '';
+let recipient = '';
 
 beforeAll(async () => {
   if (!hasTool('age')) return;
@@ -46,7 +47,7 @@ beforeAll(async () => {
   identity = join(lab.dir, 'secrets/age.key');
   await mkdir(join(lab.dir, 'secrets'));
   execFileSync('age-keygen', ['-o', identity], { stdio: 'ignore' });
-  const recipient = execFileSync('age-keygen', ['-y', identity], { encoding: 'utf8' }).trim();
+  recipient = execFileSync('age-keygen', ['-y', identity], { encoding: 'utf8' }).trim();
   await lab.write('homelab-autopilot.yaml', CONFIG.replaceAll('DIR', lab.dir).replace('RECIPIENT', recipient));
   await mkdir(join(lab.dir, 'usb'));
   await lab.write('notes/private-name.txt', 'private-content');
@@ -57,7 +58,10 @@ beforeAll(async () => {
     await lab.write(`${app}/program`, '1\n');
     await lab.write(`${app}/state`, 'up\n');
   }
+  await mkdir(join(lab.dir, 'faults'));
+  vi.stubEnv('HOMELAB_AUTOPILOT_FAULTS', join(lab.dir, 'faults'));
   await lab.start(['up', '--port', '0']);
+  vi.unstubAllEnvs();
 });
 
 beforeEach((context) => needs(context, 'age', 'age-keygen'));
@@ -90,6 +94,7 @@ test('a backup is encrypted, and is listed, looked into, verified, drilled and r
   const id = await pointOf('notes');
 
   expect(run).toMatchObject({ status: 'succeeded', reason: null });
+  expect((await lab.cli(['plan', 'backup', 'notes'])).stdout).toMatch(/encrypted for +age1/);
   const set = join(lab.dir, 'usb/notes', id);
   for (const file of await readdir(set)) {
     expect((await readFile(join(set, file))).includes('private'), file).toBe(false);
@@ -129,6 +134,22 @@ test('without the identity a backup works and says so; whatever needs it ends be
     expect(drill).toMatchObject({ status: 'failed', next: expect.stringContaining('put the identity there') });
   });
 });
+
+test.each(['capture.middle', 'seal.before-rename'])(
+  'a worker that is killed at %s leaves nothing behind, and the backup is made',
+  async (point) => {
+    await lab.write(`faults/${point}~die~1`, '');
+
+    const run = await lab.backup('notes');
+
+    expect(run.status).toBe('succeeded');
+    expect(await readdir(join(lab.dir, 'faults'))).toContain(`done~${point}`);
+    expect(await readdir(join(lab.dir, 'state/backups/staging'))).toEqual([]);
+    expect((await lab.cli(['backups', 'verify', await pointOf('notes')])).status).toBe(0);
+    const left = execFileSync('sh', ['-c', `ps -eo args | grep '^[^ ]*age --' | grep -F ${recipient} || true`]);
+    expect(left.toString()).toBe('');
+  },
+);
 
 test('a set is opened by the identity that is named on the command line, also on a blank machine', async () => {
   await lab.backup('notes');
