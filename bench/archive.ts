@@ -23,11 +23,17 @@ interface Contest {
   others: { name: string; work: Work }[];
 }
 
-export async function benchArchive({ sizeBytes }: { sizeBytes: number }): Promise<Metric[]> {
-  await using worker = await startWorker();
+export async function benchArchive({
+  sizeBytes,
+  encrypted,
+}: {
+  sizeBytes: number;
+  encrypted: boolean;
+}): Promise<Metric[]> {
+  await using worker = await startWorker(encrypted);
   const bytes = generateTree(join(worker.folder, 'tree'), sizeBytes).bytes;
   const metrics: Metric[] = [];
-  for (const contest of contestsIn(worker.folder)) {
+  for (const contest of contestsIn(worker)) {
     // Sealing is verifying and writing the index besides; it is needed once before the others.
     if (contest.operation === 'verify') await worker.perform('seal');
     metrics.push(...(await hold(contest, worker, bytes)));
@@ -69,21 +75,29 @@ async function settle(folder: string): Promise<void> {
   execFileSync('sync');
 }
 
-function contestsIn(folder: string): Contest[] {
+/** What ours is held against does the same: it encrypts and decrypts where ours does. */
+function contestsIn({ folder, key }: Pick<BenchWorker, 'folder' | 'key'>): Contest[] {
+  const lock = key === undefined ? '' : ` | age -e -i ${key}`;
+  const unlock = key === undefined ? '' : `age -d -i ${key} ${join(folder, 'packed.tar.zst')} | `;
   const to = join(folder, 'to');
   const packed = join(folder, 'packed.tar.zst');
-  const pack = `tar -C ${folder} -cf - tree | zstd -q -3 -T0`;
-  execFileSync('sh', ['-c', `${pack} -o ${packed}`]);
+  const pack = `tar -C ${folder} -cf - tree | zstd -q -3 -T0${lock}`;
+  execFileSync('sh', ['-c', `${pack} > ${packed}`]);
   const unpack = {
-    name: 'zstd -d | tar -x',
-    work: shell(`mkdir -p ${to} && zstd -dcq ${packed} | tar -C ${to} -xf -`),
+    name: `${key === undefined ? '' : 'age -d | '}zstd -d | tar -x`,
+    work: shell(
+      `mkdir -p ${to} && ${unlock === '' ? `zstd -dcq ${packed}` : `${unlock}zstd -dcq`} | tar -C ${to} -xf -`,
+    ),
   };
   const restic = resticOf(folder);
   return [
     {
       operation: 'capture',
       others: [
-        { name: 'tar | zstd -3 -T0', work: shell(`${pack} -o ${join(folder, 'piped.tar.zst')}`) },
+        {
+          name: `tar | zstd -3 -T0${key === undefined ? '' : ' | age'}`,
+          work: shell(`${pack} > ${join(folder, 'piped.tar.zst')}`),
+        },
         ...restic('backup', ['backup', '--quiet', join(folder, 'tree')]),
       ],
     },
@@ -124,13 +138,15 @@ function resticOf(folder: string): (name: string, words: string[]) => Contest['o
 
 interface BenchWorker extends AsyncDisposable {
   folder: string;
+  /** The identity that opens what it encrypts; undefined when it does not. */
+  key: string | undefined;
   /** @returns seconds */
   perform(operation: Operation): Promise<number>;
   peakBytes(): number;
 }
 
-async function startWorker(): Promise<BenchWorker> {
-  const child = fork(join(import.meta.dirname, 'support/archive-child.ts'), {
+async function startWorker(encrypted: boolean): Promise<BenchWorker> {
+  const child = fork(join(import.meta.dirname, 'support/archive-child.ts'), encrypted ? ['encrypted'] : [], {
     // As workers are started: without these, Node takes memory for speed that this work does not gain.
     execArgv: ['--max-semi-space-size=1', '--max-old-space-size=512'],
     env: { ...process.env, MALLOC_ARENA_MAX: '1' },
@@ -141,10 +157,11 @@ async function startWorker(): Promise<BenchWorker> {
     if (next.done === true) throw new Error('the worker of the benchmark ended');
     return (next.value as unknown[])[0];
   };
-  const { folder } = (await answer()) as { folder: string };
+  const { folder, key } = (await answer()) as Pick<BenchWorker, 'folder' | 'key'>;
   let peak = 0;
   return {
     folder,
+    key,
     async perform(operation) {
       child.send(operation);
       const { seconds, peakBytes } = (await answer()) as Done;

@@ -4,7 +4,8 @@ import type { Metric } from '#bench/metric.ts';
 import { atLeast, script } from '#test/support/arguments.ts';
 
 const BENCHES: Record<string, () => Promise<Metric[]>> = {
-  archive: async () => (await import('#bench/archive.ts')).benchArchive({ sizeBytes: values.size }),
+  archive: async () =>
+    (await import('#bench/archive.ts')).benchArchive({ sizeBytes: values.size, encrypted: values.encrypted === true }),
   cancel: async () => (await import('#bench/cancel.ts')).benchCancel(),
   'check-updates': async () => (await import('#bench/check-updates.ts')).benchCheckUpdates(),
   downtime: async () => (await import('#bench/downtime.ts')).benchDowntime({ sizeBytes: values.size }),
@@ -17,8 +18,9 @@ const program = script('bench', 'Figures beside a baseline that is measured in t
   .addArgument(new Argument('<bench>', 'what is measured').choices(Object.keys(BENCHES)))
   .option('--json', 'print the figures as JSON')
   .option('--size <bytes>', 'how much the benches archive and downtime work on', atLeast(1), 1 << 30)
+  .option('--encrypted', 'archive with sets that are encrypted, beside pipes that encrypt too')
   .parse();
-const values = program.opts<{ json?: true; size: number }>();
+const values = program.opts<{ json?: true; size: number; encrypted?: true }>();
 
 const [name = ''] = program.args;
 const metrics = await BENCHES[name]?.();

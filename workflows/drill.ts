@@ -1,6 +1,7 @@
 /** Tries a restore out: the newest set into a place of its own, compared, started shut off where that can be, and removed. */
 import { z } from 'zod';
 import { drilledPlace } from '#sdk/drill.ts';
+import { encryptionOf } from '#sdk/encryption.ts';
 import { registriesOf } from '#sdk/registry/in-plan.ts';
 import { defineWorkflow, InputText, outputOf, persistent, sequence, tidied } from '#sdk/workflow.ts';
 
@@ -34,7 +35,7 @@ export const workflow = defineWorkflow({
       sequence(
         archive.do(
           'unpack',
-          { ...apart, destination: place.name, ...set, maxBytes },
+          { ...apart, destination: place.name, ...set, maxBytes, ...encryptionOf(context) },
           { key: 'restore', title: `restore from ${place.name}`, uses: [place], timeoutMs },
         ),
         archive.do('compare', apart, { timeoutMs }),

@@ -1,6 +1,8 @@
 /** Brings a whole service back from a backup set onto its host, whatever is left of it there. */
 import { z } from 'zod';
-import { canLoad, chosenPoint, goTo, lookFirst, placeNames, reachOf, requireActions, setOf } from '#sdk/matched-set.ts';
+import { encryptionOf } from '#sdk/encryption.ts';
+import { canLoad, goTo, lookFirst, placeNames, reachOf, setOf } from '#sdk/matched-set.ts';
+import { chosenPoint, requireActions } from '#sdk/requirements.ts';
 import { defineWorkflow, InputText, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
@@ -17,7 +19,7 @@ export const workflow = defineWorkflow({
     requireActions(context, 'restore', 'standby', 'revert');
     const { service, archive, backup } = context;
     const set = chosenPoint(context, from);
-    const wanted = { set, service: service.name, from: placeNames(context) };
+    const wanted = { set, service: service.name, from: placeNames(context), ...encryptionOf(context) };
     const release = outputOf(archive, 'recall', 'recall', 'release');
     const parts = { image: true, config: true, data: true };
     const { stop, put } = goTo(context, { set, release, parts });

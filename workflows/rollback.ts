@@ -1,8 +1,8 @@
 /** Brings one service back to a restore point: image, configuration and data of the same instant, or the parts you name. */
 import { z } from 'zod';
+import { encryptionOf, requireIdentity } from '#sdk/encryption.ts';
 import {
   canLoad,
-  chosenPoint,
   dumpPresent,
   goTo,
   keepPresent,
@@ -10,11 +10,10 @@ import {
   placeNames,
   reachOf,
   releaseOf,
-  requireActions,
-  requireWhole,
   tidyStaging,
 } from '#sdk/matched-set.ts';
 import { registriesOf } from '#sdk/registry/in-plan.ts';
+import { chosenPoint, requireActions, requireWhole } from '#sdk/requirements.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({
@@ -32,10 +31,13 @@ export const workflow = defineWorkflow({
   plan(context, { to, ...parts }) {
     requireActions(context, 'rollback', 'release', 'standby', 'revert', 'hold');
     requireWhole(context, parts);
+    requireIdentity(context, 'rollback');
     const { service, archive, backup, run } = context;
     const set = chosenPoint(context, to);
-    const wanted = { set, service: service.name, from: placeNames(context) };
+    const wanted = { set, service: service.name, from: placeNames(context), ...encryptionOf(context) };
     const reach = reachOf(context);
+    // What it replaces is captured first: the way back out of a rollback.
+    const relyOn = wanted.encryption === undefined ? {} : { wayBack: true };
     const now = releaseOf(context);
     const target = outputOf(archive, 'recall', 'recall', 'release');
     const all = { image: true, config: true, data: true };
@@ -49,7 +51,7 @@ export const workflow = defineWorkflow({
         service.do('release', {}),
         archive.do(
           'checkRestore',
-          { ...wanted, ...canLoad(context) },
+          { ...wanted, ...canLoad(context), ...relyOn },
           { key: 'way-back', title: 'room for it', uses: reach },
         ),
         ...lookFirst(context, target, parts),

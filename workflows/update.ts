@@ -1,5 +1,6 @@
 /** Brings one service to its newest allowed version, or leaves it exactly as it was: image, configuration and data. */
 import { z } from 'zod';
+import { encryptionOf, requireIdentity } from '#sdk/encryption.ts';
 import {
   canLoad,
   dumpPresent,
@@ -10,13 +11,12 @@ import {
   placeNames,
   reachOf,
   releaseOf,
-  requireActions,
-  requireWhole,
   setOf,
   tidyStaging,
   UNDO_DUMP_PRESENT,
 } from '#sdk/matched-set.ts';
 import { protectionOf } from '#sdk/protection.ts';
+import { requireActions, requireWhole } from '#sdk/requirements.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
 import { defineWorkflow, InputText, outputOf, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
@@ -45,11 +45,12 @@ export const workflow = defineWorkflow({
       'revert',
       'letGo',
     );
+    requireIdentity(context, 'update');
     const targets = outputOf(service, 'checkUpdate', 'check', 'targets');
     const version = outputOf(service, 'checkUpdate', 'check', 'to');
     const release = releaseOf(context);
     const set = setOf(context);
-    const reach = { ...set, from: placeNames(context), ...canLoad(context) };
+    const reach = { ...set, from: placeNames(context), ...canLoad(context), ...encryptionOf(context) };
     const protection = protectionOf(context);
     const look = { policy: change.policy, ...(to === undefined ? {} : { to }) };
     const ready = [
@@ -59,7 +60,12 @@ export const workflow = defineWorkflow({
       service.do('fetch', { targets, policy: change.policy }),
     ];
     const changing = [
-      makeSet(context, { all: true, judge: !force, with: protection === null ? [] : [protection.make] }),
+      makeSet(context, {
+        all: true,
+        judge: !force,
+        wayBack: true,
+        with: protection === null ? [] : [protection.make],
+      }),
       archive.do('checkRestore', reach, { key: 'way-back', title: 'way back', uses: reachOf(context) }),
       service.do('hold', { set: set.set, release }),
       reversible(

@@ -1,11 +1,14 @@
 /** What is told of restore points by those who look at the destinations themselves. */
 import type { RestorePointView } from '#engine/requests.ts';
+import type { ErrorFacts } from '#kernel/errors.ts';
 import type { Release } from '#sdk/kinds/service.ts';
 import type { Progress } from '#sdk/tools.ts';
 
 export interface BackupsOptions {
   /** Look at this destination alone, and not at the state file: its name, or the path of one that no file names. */
   destination?: string;
+  /** A file with the identity that opens encrypted sets, instead of what the configuration names. */
+  identity?: string;
   signal: AbortSignal;
 }
 
@@ -30,6 +33,8 @@ export interface BackupDetail extends RestorePointView {
   warnings: string[];
   /** What ran when it was made; null when the service's plugin cannot tell. */
   release: Release | null;
+  /** Null when it is not encrypted. Locked: why it cannot be told what is in it, and what to do about it. */
+  encryption: { recipients: string[]; locked: ErrorFacts | null } | null;
 }
 
 export interface CopyCheck {

@@ -13,33 +13,38 @@ import type {
   SetFile,
   Trouble,
 } from '#app/backup-types.ts';
+import { checkCopy } from '#app/check-copy.ts';
 import type { Destinations, SetPlace } from '#app/destinations.ts';
 import { openDestinations } from '#app/destinations.ts';
 import { openHistory } from '#app/history.ts';
-import { withTools } from '#app/local-tools.ts';
+import { type LocalWork, openTools, withTools } from '#app/local-tools.ts';
 import { prunePlan } from '#app/prune-plan.ts';
+import { type SetKey, setKey } from '#app/set-key.ts';
 import type { Settings } from '#app/settings.ts';
+import { isOutOfReach } from '#archive/encryption/identity.ts';
+import { readable, SEALED_FACTS } from '#archive/encryption/readable.ts';
 import type { IndexLine } from '#archive/index-line.ts';
 import { readHeader } from '#archive/manifest.ts';
 import { restoreSet } from '#archive/restore/restore.ts';
 import { setFiles } from '#archive/set-files.ts';
-import { verifySet, verifySummary } from '#archive/verify.ts';
 import type { RestorePointView } from '#engine/requests.ts';
-import { AutopilotError, errorText } from '#kernel/errors.ts';
-import { SET_FILES } from '#sdk/sets.ts';
+import { AutopilotError, type ErrorFacts, errorFacts, errorText } from '#kernel/errors.ts';
+import { SET_FILES, type SetHeader } from '#sdk/sets.ts';
 
 interface Reach {
   settings: Settings;
   destinations: Destinations;
   /** Whether the state file is looked at too. */
   useHistory: boolean;
+  /** A file that was named on the command line. */
+  identity: string | undefined;
   signal: AbortSignal;
 }
 
 export async function openBackups(settings: Settings, options: BackupsOptions): Promise<Backups> {
-  const { destination, signal } = options;
+  const { destination, identity, signal } = options;
   const destinations = openDestinations(settings, { only: destination, signal });
-  const reach: Reach = { settings, destinations, useHistory: destination === undefined, signal };
+  const reach: Reach = { settings, destinations, useHistory: destination === undefined, identity, signal };
   return {
     list: (service) => list(reach, service),
     show: (id) => show(reach, id),
@@ -172,8 +177,9 @@ function outOfReach({ id, copies }: RestorePointView): AutopilotError {
 
 async function show(reach: Reach, id: string): Promise<BackupDetail> {
   const point = await pointNamed(reach, id);
-  const wanted = { places: placesOf(reach, point), parts: [SET_FILES.manifest] };
-  const header = await fromAnyCopy(reach, wanted, (directory) => readHeader(directory));
+  const places = placesOf(reach, point);
+  const { header, locked } = await factsOf(reach, point.service, places);
+  const { encryption } = header;
   return {
     ...point,
     run: header.run,
@@ -181,14 +187,59 @@ async function show(reach: Reach, id: string): Promise<BackupDetail> {
     contentBytes: header.counts.contentBytes,
     warnings: header.warnings,
     release: header.release,
+    encryption: encryption === null ? null : { recipients: encryption.recipients, locked },
   };
+}
+
+/** Of an encrypted set that cannot be opened here as much as anybody may know. */
+async function factsOf(
+  reach: Reach,
+  service: string,
+  places: readonly SetPlace[],
+): Promise<{ header: SetHeader; locked: ErrorFacts | null }> {
+  const plain = { places, parts: [SET_FILES.manifest] };
+  const outside = await fromAnyCopy(reach, plain, (directory) => readHeader(directory));
+  if (outside.encryption === null) return { header: outside, locked: null };
+  try {
+    return await fromAnyCopy(reach, { places, parts: [...SEALED_FACTS] }, async (directory) => {
+      await using local = openTools(reach.settings, quietWork(reach));
+      const { header } = await readable(local.tools, directory, keyOf(reach, service));
+      return { header, locked: null };
+    });
+  } catch (error) {
+    if (!isOutOfReach(error)) throw error;
+    return { header: outside, locked: errorFacts(error) };
+  }
+}
+
+function keyOf({ settings, identity }: Reach, service: string): SetKey {
+  return setKey(settings, service, identity);
+}
+
+function quietWork({ signal }: Reach): LocalWork {
+  return { name: 'local', signal, progress: () => undefined };
 }
 
 async function* files(reach: Reach, id: string, glob: string | undefined): AsyncGenerator<SetFile, void, undefined> {
   const [place] = placesOf(reach, await pointNamed(reach, id));
   if (place === undefined) return;
-  await using set = await opened(reach.destinations, place, [SET_FILES.manifest]);
-  for await (const line of setFiles(set.directory, glob)) yield fileOf(line);
+  await using set = await openedFacts(reach, place);
+  await using local = openTools(reach.settings, quietWork(reach));
+  const { facts } = await readable(local.tools, set.directory, keyOf(reach, place.service));
+  for await (const line of setFiles(facts, glob)) yield fileOf(line);
+}
+
+/** What can be told of a set without its data; fetched twice only where that is in a file of its own. */
+async function openedFacts({ destinations }: Reach, place: SetPlace) {
+  const outside = await opened(destinations, place, [SET_FILES.manifest]);
+  try {
+    if ((await readHeader(outside.directory)).encryption === null) return outside;
+  } catch (error) {
+    await outside[Symbol.asyncDispose]();
+    throw error;
+  }
+  await outside[Symbol.asyncDispose]();
+  return await opened(destinations, place, [...SEALED_FACTS]);
 }
 
 function fileOf({ path, type, size, mode, owner, group, mtime, link }: IndexLine): SetFile {
@@ -203,7 +254,7 @@ async function restore(reach: Reach, id: string, wish: RestoreWish): Promise<Res
   // Nothing is changed before a copy was unpacked and found whole, so another one may be tried after it.
   return await fromAnyCopy(reach, { places: placesOf(reach, point) }, async (directory, place, warnings) => {
     const restored = await withTools(settings, { name: 'local', signal, progress }, (tools) =>
-      restoreSet(tools, directory, options),
+      restoreSet(tools, { directory, encryption: keyOf(reach, point.service) }, options),
     );
     const { files, bytes, targets } = restored;
     return { id: point.id, service: point.service, from: place.at.name, targets, files, bytes, warnings };
@@ -215,26 +266,11 @@ async function verify(
   id: string,
   progress: Parameters<Backups['verify']>[1],
 ): Promise<{ id: string; copies: CopyCheck[] }> {
-  const { settings, destinations, signal } = reach;
-  const { host } = settings.config.global;
   const point = await pointNamed(reach, id);
   const copies: CopyCheck[] = [];
-  for (const place of placesOf(reach, point)) {
-    const where = { destination: place.at.name, host };
-    try {
-      await using set = await opened(destinations, place, undefined);
-      // Every file, not only the checksums of the parts: whoever asks for this wants to know which file is damaged.
-      const report = await withTools(settings, { name: 'local', signal, progress }, (tools) =>
-        verifySet(tools, set.directory),
-      );
-      if (report.ok) await destinations.noteVerified(place, new Date());
-      copies.push({ ...where, status: report.ok ? 'verified' : 'damaged', detail: verifySummary(report) });
-    } catch (error) {
-      signal.throwIfAborted();
-      const corrupt = error instanceof AutopilotError && error.code === 'HA_SET_CORRUPT';
-      copies.push({ ...where, status: corrupt ? 'damaged' : 'unreadable', detail: errorText(error) });
-    }
-  }
+  const work = { ...quietWork(reach), progress };
+  const checking = { ...reach, key: keyOf(reach, point.service), work };
+  for (const place of placesOf(reach, point)) copies.push(await checkCopy(checking, place));
   return { id: point.id, copies: [...copies, ...outOfSight(point, copies)] };
 }
 

@@ -33,6 +33,7 @@ export async function bareSettings(): Promise<Settings> {
       hypervisors: [],
       destinations: [],
       notifications: { cooldownMs: 0, channels: [], routes: [], report: null },
+      identity: null,
       registries: {},
       monitoring: { ...DEFAULT_MONITORING, enabled: false },
       services: [],

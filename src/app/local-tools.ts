@@ -22,14 +22,24 @@ const FULL_PRIORITY = { nice: 0, ionice: 'none' } as const;
 
 /** Hands the tools to the work; commands that it started and its scratch directory are gone when it has ended. */
 export async function withTools<T>(
-  { config, catalog }: Settings,
-  { name, signal, progress }: LocalWork,
+  settings: Settings,
+  wanted: LocalWork,
   work: (tools: Tools) => Promise<T>,
 ): Promise<T> {
+  await using local = openTools(settings, wanted);
+  return await work(local.tools);
+}
+
+/** The same for work that gives its results one by one. */
+export function openTools(
+  { config, catalog }: Settings,
+  { name, signal, progress }: LocalWork,
+): AsyncDisposable & { tools: Tools } {
   const { host, stateDir } = config.global;
   const stepKey = `local-${newId()}`;
-  await using processes = new Processes({ priority: FULL_PRIORITY });
-  await using scratch = openScratch(stateDir, stepKey);
+  const owned = new AsyncDisposableStack();
+  const scratch = owned.use(openScratch(stateDir, stepKey));
+  const processes = owned.use(new Processes({ priority: FULL_PRIORITY }));
   const ports = {
     catalog,
     processes,
@@ -40,7 +50,8 @@ export async function withTools<T>(
     secret: createSecretResolver(config),
   };
   const execution = { config: {}, name, stepKey, signal, scratch, use: noInstances };
-  return await work(createTools(execution, ports, { ...SILENT_VOICE, progress }));
+  const tools = createTools(execution, ports, { ...SILENT_VOICE, progress });
+  return { tools, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function noInstances(): never {

@@ -122,6 +122,7 @@ function contextOf(
       destinations,
       retention: backup.retention,
       compression: backup.compression,
+      encryption: backup.encryption,
       timeoutMs: backup.timeoutMs,
       databases: hasDatabases(target),
       drill: backup.drill,

@@ -25,6 +25,11 @@ export const CaptureRecord = z.object({
   purpose: SetPurpose,
   release: Release.nullable(),
   dumps: z.array(Dump),
+  /** For whom the set is encrypted, and the recipient of its one-time key besides; null when it is not. */
+  encryption: z
+    .object({ recipients: z.array(z.string()), oneTime: z.string() })
+    .nullable()
+    .default(null),
   skippedSockets: z.int(),
   /** Length of the tar stream, for the progress display. */
   streamBytes: z.int(),

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
-import { nameRecord, writeCaptureRecord } from '#archive/capture-record.ts';
+import { type CaptureRecord, nameRecord, writeCaptureRecord } from '#archive/capture-record.ts';
 import { toldDumps } from '#archive/dumps.ts';
+import { makeOneTimeKey } from '#archive/encryption/one-time-key.ts';
+import { openOutlet } from '#archive/encryption/outlet.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { removeStaging, type StagingPlace, stagingPlace, stagingRoot, WORK_FILES } from '#archive/places.ts';
 import type { RawPath } from '#archive/raw.ts';
@@ -20,7 +22,7 @@ import { limited } from '#archive/warnings.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
-import { SET_FILES } from '#sdk/sets.ts';
+import { SEALED_FILES, SET_FILES } from '#sdk/sets.ts';
 import type { Argv, Progress, Tools } from '#sdk/tools.ts';
 
 /** What tar collects before each write: the size of a Linux pipe. */
@@ -36,14 +38,18 @@ export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Pro
   const place = stagingPlace(tools.stateDir, input.set);
   const dumps = input.dumps ?? [];
   await clear(place, dumps);
-  const versions = await toolVersions(tools);
+  const recipients = input.encryption?.recipients ?? [];
+  const versions = await toolVersions(tools, { encrypts: recipients.length > 0 });
   const { sources, warnings } = await resolveSources(input.sources);
   await mkdir(place.partial, { recursive: true, mode: 0o700 });
+  const oneTime = recipients.length === 0 ? null : await makeOneTimeKey(tools, place.partial);
+  const encryption = oneTime === null ? null : { recipients, oneTime };
 
   const createdAt = tools.now().toISOString();
   const fed: Fed = { files: 0, skippedSockets: 0, warnings };
   const report = tarReport(sources, (records) => tools.progress(progressOf(records, fed, input.expected)));
-  await runTar(tools, { directory: place.partial, level: input.compression.level, sources, fed, report });
+  const { level } = input.compression;
+  await runTar(tools, { directory: place.partial, level, sources, fed, report, encryption });
 
   const { vanished, bytes } = report.result();
   const allWarnings = limited([...warnings, ...report.warnings()]);
@@ -59,12 +65,14 @@ export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Pro
     purpose: input.purpose ?? 'backup',
     release: input.release ?? null,
     dumps,
+    encryption,
     skippedSockets: fed.skippedSockets,
     streamBytes: bytes,
     vanished,
     warnings: allWarnings,
   });
-  const { size: archiveBytes } = await stat(join(place.partial, SET_FILES.data));
+  const data = encryption === null ? SET_FILES.data : SEALED_FILES.data;
+  const { size: archiveBytes } = await stat(join(place.partial, data));
   const files = fed.files - vanished.length;
   const noted = allWarnings.length === 0 ? '' : `, ${formatCount(allWarnings.length, 'warning')}`;
   return {
@@ -101,12 +109,17 @@ interface TarRun {
   sources: readonly ResolvedSource[];
   fed: Fed;
   report: TarReport;
+  encryption: CaptureRecord['encryption'];
 }
 
 /** tar starts zstd itself, so that the data goes from one to the other and to the disk without passing through us. */
 async function runTar(tools: Tools, run: TarRun): Promise<void> {
-  const child = tools.spawn(tarCommand(run), {
+  const { encryption } = run;
+  const readers = encryption === null ? [] : [...encryption.recipients, encryption.oneTime];
+  await using outlet = await openOutlet(tools, run.directory, readers);
+  const child = tools.spawn(tarCommand(run, outlet.file), {
     stdin: 'pipe',
+    stdout: outlet.stdout,
     env: { LC_ALL: 'C' },
     // 1: files changed while they were read. 2: files were gone, or worse: the messages tell.
     okCodes: [0, 1, 2],
@@ -114,20 +127,23 @@ async function runTar(tools: Tools, run: TarRun): Promise<void> {
       if (run.report.line(line)) child.kill();
     },
   });
+  await outlet.handOver();
   const feeding = child.stdin === null ? Promise.resolve() : feed(tools, run, child.stdin);
-  const [ended, fed] = await Promise.allSettled([child.done, feeding]);
+  const [ended, fed, written] = await Promise.allSettled([child.done, feeding, outlet.done]);
   tools.signal.throwIfAborted();
+  // What tar says then is only that nobody listens.
+  if (written.status === 'rejected') throw written.reason;
   const failure = run.report.failure();
   if (failure !== undefined) throw failure;
   if (fed.status === 'rejected') throw fed.reason;
   if (ended.status === 'rejected') throw ended.reason;
 }
 
-function tarCommand({ directory, level }: TarRun): Argv {
+function tarCommand({ level }: TarRun, file: string): Argv {
   return [
     'tar',
     '--create',
-    `--file=${join(directory, SET_FILES.data)}`,
+    `--file=${file}`,
     `--use-compress-program=zstd -q -T0 -${level}`,
     '--directory=/',
     '--null',

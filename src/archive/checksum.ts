@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readHeader } from '#archive/manifest.ts';
 import { systemCode } from '#kernel/errors.ts';
-import { partsOf, SET_FILES, type SetHeader } from '#sdk/sets.ts';
+import { partsOf, SET_FILES } from '#sdk/sets.ts';
 
 export interface FileSum {
   sha256: string;
@@ -55,13 +55,14 @@ export interface PartsReport {
 
 /** Compares every file of a set with its checksum. Nothing is decompressed: this tells whether a copy is a copy. */
 export async function verifyParts(directory: string, options: SumOptions): Promise<PartsReport> {
-  const parts = partsOf(await headerOrNone(directory)).filter((part) => part !== SET_FILES.sums);
+  const parts = (await partsIn(directory)).filter((part) => part !== SET_FILES.sums);
   return await checkParts(directory, parts, options);
 }
 
 /** With a manifest that cannot be read the set is damaged already: what else it would name is not asked any more. */
-async function headerOrNone(directory: string): Promise<Pick<SetHeader, 'databases'>> {
-  return await readHeader(directory).catch(() => ({ databases: [] }));
+async function partsIn(directory: string): Promise<string[]> {
+  const header = await readHeader(directory).catch(() => undefined);
+  return partsOf(header ?? { databases: [], parts: {}, encryption: null });
 }
 
 /** The same for some of the files. */

@@ -1,11 +1,13 @@
-/** Reads the data of a set: decompressed by zstd, taken apart by our tar reader. */
+/** Reads the data of a set: decrypted by age, where it is encrypted, decompressed by zstd, taken apart by our tar reader. */
 import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ReadableSet } from '#archive/encryption/readable.ts';
+import { unpacking } from '#archive/encryption/unpacking.ts';
 import { namedPipe } from '#archive/pipe.ts';
 import { corrupt } from '#archive/tar/corrupt.ts';
 import { readTar, type TarBatch } from '#archive/tar/reader.ts';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
-import { SET_FILES } from '#sdk/sets.ts';
+import { SEALED_FILES, SET_FILES } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 export type ReadTools = Pick<Tools, 'exec' | 'spawn' | 'scratch' | 'signal' | 'progress'>;
@@ -22,13 +24,13 @@ export interface ReadOptions {
  */
 export async function* readData(
   tools: ReadTools,
-  directory: string,
+  { directory, identity }: Pick<ReadableSet, 'directory' | 'identity'>,
   options: ReadOptions = {},
 ): AsyncGenerator<TarBatch, void, undefined> {
   await using pipe = await namedPipe(tools);
-  const path = await followed(join(directory, SET_FILES.data));
+  const path = await followed(join(directory, identity === null ? SET_FILES.data : SEALED_FILES.data));
   const check = options.ignoreStreamChecksum === true ? '--no-check' : '--check';
-  const child = tools.spawn(['zstd', '--decompress', '--stdout', '--quiet', check, path], { stdout: pipe.writer });
+  const child = await unpacking(tools, { path, identity, check }, pipe.writer);
   let failure: unknown;
   const ended = child.done.catch((error: unknown) => {
     failure = error;
@@ -58,6 +60,8 @@ function damaged(error: unknown): AutopilotError {
   if (!(error instanceof AutopilotError) || error.code !== 'HA_COMMAND_FAILED') {
     return error instanceof AutopilotError ? error : corrupt(errorText(error));
   }
+  const unsealed = /age: error: (.*)/.exec(error.message)?.[1];
+  if (unsealed !== undefined) return corrupt(`${SEALED_FILES.data} cannot be decrypted (${unsealed})`);
   const reason = /Decoding error[^:]*: (.*)|zstd: .*: (.*)/.exec(error.message)?.slice(1).find(Boolean);
   return corrupt(`${SET_FILES.data} cannot be decompressed (${reason ?? 'it is damaged'})`);
 }

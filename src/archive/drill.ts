@@ -2,8 +2,8 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
+import { readable } from '#archive/encryption/readable.ts';
 import { formatBytes, formatCount, formatSpan } from '#archive/format.ts';
-import { readHeader } from '#archive/manifest.ts';
 import { stagingPlace } from '#archive/places.ts';
 import { restoreSet } from '#archive/restore/restore.ts';
 import { AutopilotError } from '#kernel/errors.ts';
@@ -36,12 +36,12 @@ export async function unpack(tools: Tools, input: ArchiveInput<'unpack'>): Promi
   await mkdir(place.root, { recursive: true, mode: 0o700 });
   const opened = await from.open({ service: input.service, set: wanted.id });
   try {
-    const header = await readHeader(opened.directory);
-    const { files, bytes } = await restoreSet(tools, opened.directory, { to: place.root, overwrite: true });
+    const set = await readable(tools, opened.directory, input.encryption);
+    const { header } = set;
+    const { files, bytes } = await restoreSet(tools, set, { to: place.root, overwrite: true });
     const tookMs = Math.round(performance.now() - began);
-    for (const part of [SET_FILES.manifest, SET_FILES.sums]) {
-      await copyFile(join(opened.directory, part), join(place.directory, part));
-    }
+    await copyFile(join(set.facts, SET_FILES.manifest), join(place.directory, SET_FILES.manifest));
+    await copyFile(join(set.directory, SET_FILES.sums), join(place.directory, SET_FILES.sums));
     return {
       set: wanted.id,
       createdAt: header.createdAt,

@@ -1,18 +1,19 @@
 /** Dumps of databases in a set: made by the service that has them, read back like all else, and put back by it. */
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { checkParts } from '#archive/checksum.ts';
+import { decrypting } from '#archive/encryption/age.ts';
+import { FACTS, type ReadableSet, readable, SEALED_FACTS } from '#archive/encryption/readable.ts';
 import { formatCount } from '#archive/format.ts';
-import { readHeader } from '#archive/manifest.ts';
-import { openSet } from '#archive/open-set.ts';
+import { openFacts, openSet } from '#archive/open-set.ts';
 import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { corrupt } from '#archive/tar/corrupt.ts';
 import { stagingFull } from '#archive/tar/report.ts';
 import { flush } from '#kernel/durable.ts';
 import { AutopilotError } from '#kernel/errors.ts';
-import type { Dump } from '#sdk/databases/dump.ts';
+import { type Dump, sealedDump } from '#sdk/databases/dump.ts';
 import { unpacked } from '#sdk/databases/stream.ts';
 import { service } from '#sdk/kinds/service.ts';
 import { SET_FILES, type SetHeader } from '#sdk/sets.ts';
@@ -41,30 +42,43 @@ export async function dump(tools: Tools, input: ArchiveInput<'dump'>): Promise<A
 
 /** Files that were captured at rest bring their database back; the others need their dump. */
 export async function load(tools: Tools, input: ArchiveInput<'load'>): Promise<ArchiveOutput<'load'>> {
-  const { set, service: name, from, release, image, registries } = input;
-  const dumps = neededOf(await headerOf(tools, input));
+  const { release, image, registries } = input;
+  const header = await headerOf(tools, input);
+  const dumps = neededOf(header);
   if (dumps.length === 0) return { summary: 'no dump to put back' };
-  const files = dumps.map(({ file }) => file);
-  const parts = [SET_FILES.manifest, SET_FILES.sums, ...files];
-  const opened = await openSet(tools, { set, service: name, from, parts });
+  const sealed = header.encryption !== null;
+  const files = dumps.map((dump) => (sealed ? sealedDump(dump) : dump.file));
+  const opened = await openSet(tools, { ...input, parts: [...(sealed ? SEALED_FACTS : FACTS), ...files] });
   try {
-    const [problem] = (await checkParts(opened.directory, parts.slice(0, 1).concat(files), tools)).problems;
+    const set = await readable(tools, opened.directory, input.encryption);
+    const [problem] = (await checkParts(opened.directory, [SET_FILES.manifest, ...files], tools)).problems;
     if (problem !== undefined) throw corrupt(`${problem.part}: ${problem.reason}`);
     const owner = ownerOf(tools, input);
     if (owner.load === undefined) throw unable(input, 'load');
-    return await owner.load({ directory: opened.directory, dumps, release, image, registries });
+    return await owner.load({ directory: await plainDumps(tools, set, dumps), dumps, release, image, registries });
   } finally {
     await opened.release();
   }
 }
 
-async function headerOf(tools: Tools, { set, service: name, from }: ArchiveInput<'load'>): Promise<SetHeader> {
-  const opened = await openSet(tools, { set, service: name, from, parts: [SET_FILES.manifest, SET_FILES.sums] });
+async function headerOf(tools: Tools, input: ArchiveInput<'load'>): Promise<SetHeader> {
+  const opened = await openFacts(tools, input);
   try {
-    return await readHeader(opened.directory);
+    return (await readable(tools, opened.directory, input.encryption)).header;
   } finally {
     await opened.release();
   }
+}
+
+/** Where dumps lie as their service wrote them; out of an encrypted set they come for the length of the step. */
+async function plainDumps(tools: Tools, set: ReadableSet, dumps: readonly Dump[]): Promise<string> {
+  const { directory, identity } = set;
+  if (identity === null) return directory;
+  for (const dump of dumps) {
+    await using target = await open(join(set.facts, dump.file), 'wx', 0o600);
+    await decrypting(tools, { path: join(directory, sealedDump(dump)), identity }, target.fd).done;
+  }
+  return set.facts;
 }
 
 /** Before anything is changed: whether the service knows where each dump of a set belongs. */
@@ -125,6 +139,6 @@ async function contentOf(tools: Tools, path: string): Promise<{ sha256: string; 
 }
 
 /** `, 2 dumps` */
-export function toldDumps(dumps: readonly Dump[]): string {
+export function toldDumps(dumps: readonly unknown[]): string {
   return dumps.length === 0 ? '' : `, ${formatCount(dumps.length, 'dump')}`;
 }

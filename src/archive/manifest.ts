@@ -10,11 +10,11 @@ import { INDEX_LINE, MAX_HEADER_BYTES, parseSetHeader, SET_FILES, type SetHeader
 
 const READ_BYTES = 256 << 10;
 
-/** Writes the manifest from its head and a file with the lines of its index. */
-export async function writeManifest(path: string, header: SetHeader, indexFile: string): Promise<void> {
+/** Writes the manifest from its head and a file with the lines of its index; null: it has none that anybody may see. */
+export async function writeManifest(path: string, header: SetHeader, indexFile: string | null): Promise<void> {
   const head = JSON.stringify(header, null, 2).replace(/\n\}$/, '');
   await writeFile(path, `${head},\n${INDEX_LINE}\n`, { mode: 0o600 });
-  await pipeline(createReadStream(indexFile), createWriteStream(path, { flags: 'a' }));
+  if (indexFile !== null) await pipeline(createReadStream(indexFile), createWriteStream(path, { flags: 'a' }));
   await writeFile(path, '\n]\n}\n', { flag: 'a', flush: true });
 }
 

@@ -23,14 +23,7 @@ const PIECE = 64 << 10;
  * takes 70 MB before it is collected. This takes 128 KiB.
  */
 export async function namedPipe(tools: Pick<Tools, 'exec' | 'scratch'>): Promise<NamedPipe> {
-  const path = join(await tools.scratch(), `pipe-${newId()}`);
-  await tools.exec(['mkfifo', '-m', '600', path]);
-  // A reader that does not wait for a writer, so that the writer need not wait for a reader.
-  const first = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const writer = await open(path, constants.O_WRONLY);
-  const reader = await open(path, constants.O_RDONLY);
-  await first.close();
-  await rm(path);
+  const { reader, writer } = await openPipe(tools);
   const state = { handed: false, atEnd: false };
   const handOver = async () => {
     if (!state.handed) await writer.close();
@@ -46,6 +39,21 @@ export async function namedPipe(tools: Pick<Tools, 'exec' | 'scratch'>): Promise
       await reader.close();
     },
   };
+}
+
+/** The two ends of a pipe. Two children that get one each are joined without passing through us. */
+export async function openPipe(
+  tools: Pick<Tools, 'exec' | 'scratch'>,
+): Promise<{ reader: FileHandle; writer: FileHandle }> {
+  const path = join(await tools.scratch(), `pipe-${newId()}`);
+  await tools.exec(['mkfifo', '-m', '600', path]);
+  // A reader that does not wait for a writer, so that the writer need not wait for a reader.
+  const first = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = await open(path, constants.O_WRONLY);
+  const reader = await open(path, constants.O_RDONLY);
+  await first.close();
+  await rm(path);
+  return { reader, writer };
 }
 
 /** While one piece is worked on, the next one is read. */

@@ -10,6 +10,10 @@ export const WORK_FILES = {
   names: 'names',
   index: 'index',
   manifest: 'manifest.new',
+  /** Of encrypted sets: what opens them until they are sealed, and their whole manifest before it is encrypted. */
+  key: 'key',
+  whole: 'manifest.whole',
+  packed: 'manifest.packed',
 } as const;
 
 export interface StagingPlace {

@@ -1,6 +1,7 @@
 /** Looks before anything is stopped: whether all sources can be read, and whether all places have room. */
 import { access, constants, lstat, statfs } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
+import { identityWarnings, requireWayBack } from '#archive/encryption/way-back.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { stagingRoot } from '#archive/places.ts';
 import { rawBytes, rawLabel } from '#archive/raw.ts';
@@ -28,8 +29,10 @@ interface Survey {
  * copy step to the other will fail the run in the end. That one lies in a source is an error in any case.
  */
 export async function preflight(tools: Tools, input: ArchiveInput<'preflight'>): Promise<ArchiveOutput<'preflight'>> {
-  await toolVersions(tools);
+  await toolVersions(tools, { encrypts: (input.encryption?.recipients ?? []).length > 0 });
+  if (input.wayBack) await requireWayBack(tools, input);
   const { sources, warnings } = await resolveSources(input.sources);
+  if (!input.wayBack) warnings.push(...(await identityWarnings(tools, input.encryption)));
   const survey = await surveySources(tools, sources);
   if (survey.unreadable.length > 0) throw unreadableFiles(survey.unreadable);
 

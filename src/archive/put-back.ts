@@ -1,18 +1,19 @@
 /** Puts the data of a set back as a step of a run: found whole first, then all of it or none. */
-import { rm } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { proveCopy, verifyCopy } from '#archive/copy.ts';
 import { requireLoadable } from '#archive/dumps.ts';
+import { isOutOfReach } from '#archive/encryption/identity.ts';
+import { readable } from '#archive/encryption/readable.ts';
+import { requireWayBack } from '#archive/encryption/way-back.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
-import { readHeader } from '#archive/manifest.ts';
-import { openSet } from '#archive/open-set.ts';
+import { openFacts, openFactsAt, openSet } from '#archive/open-set.ts';
 import { exists, removeStaging, stagingPlace } from '#archive/places.ts';
 import { checkTargets, type RestoreOptions, restoreSet } from '#archive/restore/restore.ts';
 import { sinceThen } from '#archive/weigh.ts';
 import { AutopilotError, errorFacts } from '#kernel/errors.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { isBelow } from '#sdk/mounts.ts';
-import { SET_FILES, type SetHeader } from '#sdk/sets.ts';
+import type { SetHeader } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 /** Reads a whole copy through, and remembers it by name: what a rollback relies on was looked at just before. */
@@ -23,6 +24,8 @@ export async function recall(tools: Tools, input: ArchiveInput<'recall'>): Promi
       return await recallFrom(tools, input, name);
     } catch (error) {
       tools.signal.throwIfAborted();
+      // It is the same one at every destination.
+      if (isOutOfReach(error)) throw error;
       problems.push(`${name}: ${errorFacts(error).message}`);
     }
   }
@@ -33,11 +36,12 @@ export async function recall(tools: Tools, input: ArchiveInput<'recall'>): Promi
 
 async function recallFrom(
   tools: Tools,
-  { set, service }: ArchiveInput<'recall'>,
+  { set, service, encryption }: ArchiveInput<'recall'>,
   name: string,
 ): Promise<ArchiveOutput<'recall'>> {
+  // The facts first: a set that cannot be opened here need not be read through.
+  const header = await headerOf(tools, { set, service, encryption }, name);
   const { proof } = await proveCopy(tools, { set, service, destination: name });
-  const header = await headerOf(tools, { set, service }, name);
   if (header.release === null) {
     throw new AutopilotError('HA_NOT_FOUND', 'the set does not tell what ran when it was made', {
       next: `its files can be restored with  homelab-autopilot backups restore ${set}`,
@@ -50,13 +54,16 @@ async function recallFrom(
   return { release, createdAt, sources, from: name, summary };
 }
 
-async function headerOf(tools: Tools, which: { set: string; service: string }, name: string): Promise<SetHeader> {
-  const parts = [SET_FILES.manifest];
-  const { directory, temporary } = await tools.use(destination, name).open({ ...which, parts });
+async function headerOf(
+  tools: Tools,
+  { encryption, ...which }: Pick<ArchiveInput<'recall'>, 'set' | 'service' | 'encryption'>,
+  name: string,
+): Promise<SetHeader> {
+  const opened = await openFactsAt(tools, which, name);
   try {
-    return await readHeader(directory);
+    return (await readable(tools, opened.directory, encryption)).header;
   } finally {
-    if (temporary) await rm(directory, { recursive: true, force: true });
+    await opened.release();
   }
 }
 
@@ -64,11 +71,13 @@ export async function checkRestore(
   tools: Tools,
   input: ArchiveInput<'checkRestore'>,
 ): Promise<ArchiveOutput<'checkRestore'>> {
+  if (input.wayBack) await requireWayBack(tools, input);
   // A look needs the index alone, so a far set is not fetched for it.
-  const opened = await openSet(tools, { ...input, parts: [SET_FILES.manifest, SET_FILES.sums] });
+  const opened = await openFacts(tools, input);
   try {
-    const targets = await checkTargets(tools, opened.directory, input);
-    await requireLoadable(tools, input, await readHeader(opened.directory));
+    const set = await readable(tools, opened.directory, input.encryption);
+    const targets = await checkTargets(tools, set, input);
+    await requireLoadable(tools, input, set.header);
     return { summary: `${formatCount(targets, 'tree')} can be put back` };
   } finally {
     await opened.release();
@@ -78,11 +87,11 @@ export async function checkRestore(
 export async function restore(tools: Tools, input: ArchiveInput<'restore'>): Promise<ArchiveOutput<'restore'>> {
   const opened = await openSet(tools, input);
   try {
-    const header = await readHeader(opened.directory);
-    const { createdAt } = header;
-    const options = optionsOf(input, header);
+    const set = await readable(tools, opened.directory, input.encryption);
+    const { createdAt } = set.header;
+    const options = optionsOf(input, set.header);
     if (options === undefined) return { files: 0, bytes: 0, createdAt, summary: 'nothing to put back' };
-    const { files, bytes } = await restoreSet(tools, opened.directory, options);
+    const { files, bytes } = await restoreSet(tools, set, options);
     const what = `${formatCount(files, 'file')} (${formatBytes(bytes)})`;
     const lost = input.data ? `, without what was written in the ${sinceThen(tools, createdAt)} since` : '';
     return { files, bytes, createdAt, summary: `${what} of ${createdAt} back${lost}` };

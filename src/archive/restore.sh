@@ -1,5 +1,5 @@
 #!/bin/sh
-# Restores this backup set without Homelab Autopilot. Needs only sh, tar, zstd and sha256sum.
+# Restores this backup set without Homelab Autopilot. Needs only sh, tar, zstd and sha256sum; age if it is encrypted.
 set -eu
 
 usage() {
@@ -11,6 +11,9 @@ usage: sh restore.sh verify                    compare every file of the set wit
 `restore` may be left out before a DIR with a slash in it.
 Files keep their full path below DIR: /srv/notes/a.txt becomes DIR/srv/notes/a.txt.
 Run it as root to restore owners. `restore /` puts everything back where it was, over what is there.
+
+A set with data.tar.zst.age is encrypted. To list or restore it, name the file with your identity:
+       AGE_IDENTITY=/path/to/key sh restore.sh restore DIR
 END
 }
 
@@ -25,8 +28,33 @@ need() {
   done
 }
 
+# What is needed to open the set, looked at before anything is written. The path is made whole, for we go elsewhere.
+unlock() {
+  [ -n "$sealed" ] || return 0
+  need age
+  [ -n "${AGE_IDENTITY-}" ] || fail "this set is encrypted: name the file with your identity, AGE_IDENTITY=/path/to/key sh restore.sh …"
+  case $AGE_IDENTITY in
+  /*) ;;
+  *) AGE_IDENTITY=$start/$AGE_IDENTITY ;;
+  esac
+  [ -f "$AGE_IDENTITY" ] || fail "there is no file $AGE_IDENTITY (AGE_IDENTITY)"
+  [ -r "$AGE_IDENTITY" ] || fail "$AGE_IDENTITY (AGE_IDENTITY) may not be read by you"
+  said=$(age -d -i "$AGE_IDENTITY" manifest.json.zst.age 2>&1 >/dev/null) ||
+    fail "the identity in $AGE_IDENTITY does not open this set (${said%%
+*}); manifest.json says under recipients for whom it is encrypted"
+}
+
+# Prints a file of the set as it was before it was compressed, and encrypted.
+unpack() {
+  if [ -n "$sealed" ]; then
+    age -d -i "$AGE_IDENTITY" "$1.age" | zstd -dcq
+  else
+    zstd -dcq "$1"
+  fi
+}
+
 verify() {
-  for part in manifest.json data.tar.zst restore.sh; do
+  for part in manifest.json "data.tar.zst$sealed" restore.sh; do
     [ -f "$part" ] || fail "$part is missing: this set is not whole"
   done
   sha256sum -c SHA256SUMS >&2 || fail "this set is damaged; nothing was restored"
@@ -35,21 +63,26 @@ verify() {
 # Databases are put back by the client of their vendor, into an empty database.
 dumps() {
   set +f
-  for dump in dump-*.zst; do
+  opened="zstd -dcq"
+  [ -z "$sealed" ] || opened="age -d -i $AGE_IDENTITY"
+  for dump in dump-*.zst dump-*.zst.age; do
     [ -f "$dump" ] || continue
     case $dump in
-    dump-*-postgresql-*) into='| psql --set=ON_ERROR_STOP=1 --single-transaction --file=- --dbname=NAME' ;;
-    dump-*-mariadb-*) into='| mariadb NAME' ;;
-    dump-*-mysql-*) into='| mysql NAME' ;;
-    *-redis-* | *-valkey-*) into='> dump.rdb   # in the directory of a server that is stopped and keeps no log' ;;
+    dump-*-postgresql[-.]*) into='| psql --set=ON_ERROR_STOP=1 --single-transaction --file=- --dbname=NAME' ;;
+    dump-*-mariadb[-.]*) into='| mariadb NAME' ;;
+    dump-*-mysql[-.]*) into='| mysql NAME' ;;
+    dump-*-redis[-.]* | dump-*-valkey[-.]*) into='> dump.rdb   # in the directory of a server that is stopped and keeps no log' ;;
     *) into='> FILE   # while nobody has it open; remove FILE-wal and FILE-shm' ;;
     esac
-    printf 'not put back: the database in %s;  zstd -dcq %s %s\n' "$dump" "$dump" "$into" >&2
+    [ -z "$sealed" ] || into="| zstd -dcq $into"
+    printf 'not put back: the database in %s;  %s %s %s\n' "$dump" "$opened" "$dump" "$into" >&2
   done
 }
 
 here=$(dirname -- "$0")
 start=$(pwd)
+sealed=
+[ ! -f "$here/data.tar.zst.age" ] || sealed=.age
 action=${1-}
 [ $# -eq 0 ] || shift
 export LC_ALL=C
@@ -71,7 +104,8 @@ verify)
 list)
   need tar zstd
   cd -- "$here"
-  zstd -dcq data.tar.zst | tar -tf -
+  unlock
+  unpack data.tar.zst | tar -tf -
   dumps
   ;;
 restore)
@@ -91,6 +125,7 @@ restore)
     count=$((count - 1))
   done
   cd -- "$here"
+  unlock
   verify
   mkdir -p -- "$target"
   options=
@@ -101,7 +136,7 @@ restore)
   # The checksums were right, so zstd can only fail together with tar.
   set -f
   # shellcheck disable=SC2086 # the options are words
-  zstd -dcq data.tar.zst | tar -x -p -f - -C "$target" $options -- "$@" || fail "tar could not restore everything"
+  unpack data.tar.zst | tar -x -p -f - -C "$target" $options -- "$@" || fail "tar could not restore everything"
   printf 'restored into %s\n' "$target" >&2
   dumps
   ;;

@@ -2,9 +2,11 @@
 
 import { type PartProblem, verifyParts } from '#archive/checksum.ts';
 import { type ReadTools, readData } from '#archive/data.ts';
+import { type OpenTools, type ReadableSet, readable } from '#archive/encryption/readable.ts';
 import { difference, type IndexLine, indexedMember } from '#archive/index-line.ts';
-import { readHeader, readIndex } from '#archive/manifest.ts';
+import { readIndex } from '#archive/manifest.ts';
 import { rawLabel } from '#archive/raw.ts';
+import type { ClosedSet } from '#archive/restore/restore.ts';
 import type { TarMember } from '#archive/tar/header.ts';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
 import { SET_FILES } from '#sdk/sets.ts';
@@ -31,8 +33,11 @@ export interface VerifyReport {
 
 const NAMED = 100;
 
-/** Never fails for damage: it reports it. Fails when there is no set, or when it was cancelled. */
-export async function verifySet(tools: ReadTools, directory: string): Promise<VerifyReport> {
+/** Never fails for damage: it reports it. Fails when there is no set, when it cannot be opened, or when it was cancelled. */
+export async function verifySet(
+  tools: ReadTools & OpenTools,
+  { directory, encryption }: ClosedSet,
+): Promise<VerifyReport> {
   const report: VerifyReport = {
     ok: false,
     entries: 0,
@@ -46,8 +51,7 @@ export async function verifySet(tools: ReadTools, directory: string): Promise<Ve
   const parts = verifyParts(directory, { signal: AbortSignal.any([tools.signal, stop.signal]) });
   parts.catch(() => undefined);
   try {
-    await readHeader(directory);
-    await verifyContent(tools, directory, report);
+    await verifyContent(tools, await readable(tools, directory, encryption), report);
   } catch (error) {
     if (!(error instanceof AutopilotError) || error.code !== 'HA_SET_CORRUPT') stop.abort();
     if (stop.signal.aborted) throw error;
@@ -67,10 +71,10 @@ export function verifySummary(report: VerifyReport): string {
   return `${[...files, ...parts].slice(0, 3).join('; ')}${more}`;
 }
 
-async function verifyContent(tools: ReadTools, directory: string, report: VerifyReport): Promise<void> {
-  const index = readIndex(directory);
+async function verifyContent(tools: ReadTools, set: ReadableSet, report: VerifyReport): Promise<void> {
+  const index = readIndex(set.facts);
   try {
-    for await (const { finished } of readData(tools, directory, { ignoreStreamChecksum: true })) {
+    for await (const { finished } of readData(tools, set, { ignoreStreamChecksum: true })) {
       for (const member of finished) {
         const expected = await index.next();
         if (!compare(report, member, expected.done === true ? undefined : expected.value)) return;

@@ -2,9 +2,15 @@
 import type { Argv, Tools } from '#sdk/tools.ts';
 
 /** Versions by tool, for the manifest. Fails with HA_TOOL_MISSING. */
-export async function toolVersions(tools: Pick<Tools, 'exec'>): Promise<Record<string, string>> {
-  const [tar, zstd] = await Promise.all([version(tools, ['tar', '--version']), version(tools, ['zstd', '--version'])]);
-  return { tar, zstd, node: process.version };
+export async function toolVersions(
+  tools: Pick<Tools, 'exec'>,
+  { encrypts }: { encrypts: boolean },
+): Promise<Record<string, string>> {
+  const names = ['tar', 'zstd', ...(encrypts ? ['age'] : [])];
+  const found = await Promise.all(
+    names.map(async (name) => [name, await version(tools, [name, '--version'])] as const),
+  );
+  return { ...Object.fromEntries(found), node: process.version };
 }
 
 async function version(tools: Pick<Tools, 'exec'>, argv: Argv): Promise<string> {

@@ -1,6 +1,6 @@
 /** The rooms behind the command line, as it sees them. `rooms.ts` is the real thing, tests bring their own. */
 import type { AskedCheck } from '#app/ask-checks.ts';
-import type { Backups } from '#app/backup-types.ts';
+import type { Backups, BackupsOptions } from '#app/backup-types.ts';
 import type { TestResult } from '#app/channels.ts';
 import type { ScheduleView } from '#app/forecast.ts';
 import type { CheckView, HealthView, IncidentView, Uptimes } from '#app/health-view.ts';
@@ -125,7 +125,7 @@ export interface Rooms {
   /** For a blank machine: no configuration, but the built-in plugins. */
   bareSettings(): Promise<Settings>;
   /** `destination`: look at this one alone, and not at the state file. A path is a destination of its own. */
-  openBackups(settings: Settings, options: { destination?: string; signal: AbortSignal }): Promise<Backups>;
+  openBackups(settings: Settings, options: BackupsOptions): Promise<Backups>;
   config: ConfigRoom;
   plugins: PluginsRoom;
   doctor(options: { config?: string; signal: AbortSignal }): Promise<Finding[]>;

@@ -1,6 +1,7 @@
 /** The `backup:` sections: defaults at the top level, and what a service says of its own. */
 import type { z } from 'zod';
 import { check } from '#config/check.ts';
+import { compileEncryption } from '#config/encryption.ts';
 import { isObject } from '#config/instances.ts';
 import { addError } from '#config/issues.ts';
 import { child, locate } from '#config/locate.ts';
@@ -48,6 +49,7 @@ export function compileBackup(
   checkDestinations(backup.destinations, spot, around.destinations);
   const schedule = compileSchedule(backup.schedule, spot, around.timezone);
   const drill = compileDrill(backup, spot, around);
+  const encryption = compileEncryption(backup.encryption, spot);
   if (!backup.enabled) return null;
   const { keep_within: keepWithin, ...counts } = backup.retention;
   const within = keepWithin === undefined ? {} : { keep_within_ms: keepWithin };
@@ -56,6 +58,7 @@ export function compileBackup(
     ping: compilePing(backup.ping, spot),
     destinations: [...new Set(backup.destinations)],
     compression: backup.compression,
+    encryption,
     retention: Retention.parse({ ...counts, ...within, timezone: around.timezone }),
     timeoutMs: backup.timeout ?? around.timeoutMs,
     drill,

@@ -83,6 +83,7 @@ export function compile(
       hypervisors: hypervisors.instances,
       destinations: destinations.instances,
       notifications: notifications.config,
+      identity: identityOf(backupDefaults),
       registries: updates.registries,
       monitoring: monitoring.config,
       services: services.map(({ service }) => service),
@@ -151,6 +152,11 @@ function compileBackupDefaults(work: Work, around: BackupSurroundings): JsonObje
   return compileDefaults(work, 'backup', Backup, (value, section) =>
     compileBackup(value, { section, inherited: false }, around),
   );
+}
+
+/** A section that is wrong was told of already. */
+function identityOf(backupDefaults: JsonObject): Config['identity'] {
+  return Backup.safeParse(backupDefaults).data?.encryption?.identity ?? null;
 }
 
 function compileUpdates(work: Work, timezone: string): { value: JsonObject; registries: Config['registries'] } {

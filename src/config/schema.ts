@@ -1,5 +1,6 @@
 /** The keys of the configuration that do not depend on a plugin. */
 import { z } from 'zod';
+import { encryptionField } from '#config/encryption.ts';
 import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
 import { HealField } from '#config/heal.ts';
 import type { FieldNotes } from '#config/introspect.ts';
@@ -64,6 +65,7 @@ export const Backup = z.object({
   ping: pingField(),
   destinations: z.array(z.string()).default([]).describe('Names of the destinations that each set is copied to'),
   compression: Compression.prefault({}).describe('How sets are compressed'),
+  encryption: encryptionField(),
   retention: RetentionRules.prefault({}).describe('Which sets are kept: a set is kept when any rule keeps it'),
   timeout: timeLimit().optional().describe('Time limit of each step. Default: global.timeout'),
   drill: z

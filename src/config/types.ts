@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { ScheduleRules } from '#schedule/rules.ts';
+import type { Encryption } from '#sdk/encryption.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
 import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
@@ -33,6 +34,8 @@ export interface Config {
   destinations: PluginInstance[];
   notifications: NotificationsConfig;
   monitoring: MonitoringConfig;
+  /** What opens encrypted sets of services that are not in the file any more: the defaults' `encryption.identity`. */
+  identity: SecretRef | null;
   /** Registries of images, by host. */
   registries: RegistriesSettings;
   services: ServiceConfig[];
@@ -166,10 +169,14 @@ export interface BackupConfig {
   /** Names of destinations, at least one. */
   destinations: string[];
   compression: z.output<typeof Compression>;
+  encryption: EncryptionConfig;
   retention: Retention;
   timeoutMs: number;
   drill: DrillConfig;
 }
+
+/** For whom new sets are encrypted, none when they are not, and what opens them again. */
+export type EncryptionConfig = Encryption;
 
 export interface DrillConfig {
   /** Null when nothing is drilled by itself. */

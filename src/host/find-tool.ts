@@ -7,6 +7,8 @@ import { AutopilotError } from '#kernel/errors.ts';
 const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['tar', 'tar'],
   ['zstd', 'zstd'],
+  ['age', 'age'],
+  ['age-keygen', 'age'],
   ['gzip', 'gzip'],
   ['sha256sum', 'coreutils'],
   ['nice', 'coreutils'],

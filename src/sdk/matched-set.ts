@@ -1,5 +1,5 @@
 /** Parts of plans that several workflows share: making a matched set of image, configuration and data, and going back to one. */
-import { AutopilotError } from '#kernel/errors.ts';
+import { encryptionOf } from '#sdk/encryption.ts';
 import type { PlanNode, PluginRef } from '#sdk/plan.ts';
 import { registriesOf } from '#sdk/registry/in-plan.ts';
 import type { PlanContext, StepNode } from '#sdk/workflow.ts';
@@ -13,25 +13,40 @@ const DUMP_PRESENT = 'dump-present';
 /** The same on a way back, where steps have other keys. */
 export const UNDO_DUMP_PRESENT = `undo-${DUMP_PRESENT}`;
 
+export interface SetWish {
+  all?: boolean;
+  judge?: boolean;
+  wayBack?: boolean;
+  with?: StepNode[];
+}
+
 /**
  * Brings the data to rest, captures it together with what runs, verifies the set, and brings a verified copy to every
  * destination. `all` stops everything that can write, so that data and images are of one instant; without `judge` the
- * service need not work afterwards, for it did not work before. `with` is done at the same instant.
+ * service need not work afterwards, for it did not work before. `with` is done at the same instant. With `wayBack` the set
+ * is what the run itself may have to go back to.
  */
 export function makeSet(
   context: PlanContext,
-  { all = false, judge = true, with: also = [] }: { all?: boolean; judge?: boolean; with?: StepNode[] } = {},
+  { all = false, judge = true, wayBack = false, with: also = [] }: SetWish = {},
 ): PlanNode {
   const { run, service, archive, backup } = context;
   const set = setOf(context);
   const places = backup.destinations;
   const sources = sourcesOf(context);
   const knowsRelease = service.can('release');
+  const encryption = encryptionOf(context);
+  const look = {
+    sources,
+    destinations: placeNames(context),
+    ...encryption,
+    ...(wayBack && encryption.encryption !== undefined ? { wayBack } : {}),
+  };
   return sequence(
     // Files of a database that goes on would be torn; its dump is what brings it back.
     service.do('sources', backup.databases && !all ? { dumped: true } : {}),
     ...(knowsRelease ? [service.do('release', {})] : []),
-    archive.do('preflight', { sources, destinations: placeNames(context) }, { uses: places }),
+    archive.do('preflight', look, { uses: places }),
     bracket(
       sequence(
         // One attempt: the service may already be down, and the way out is the release below, not a second try.
@@ -47,12 +62,13 @@ export function makeSet(
           },
           ...(knowsRelease ? { release: releaseOf(context) } : {}),
           ...(backup.databases ? { dumps: outputOf(archive, 'dump', KEYS.dump, 'dumps') } : {}),
+          ...encryption,
         }),
         ...also,
       ),
       persistent(service.do('resume', judge ? {} : { judge })),
     ),
-    archive.do('seal', { ...set, ...usualSize(context) }, { key: 'verify', title: 'verify' }),
+    archive.do('seal', { ...set, ...usualSize(context), ...encryption }, { key: 'verify', title: 'verify' }),
     parallel(...places.map((place) => copyTo(context, place))),
   );
 }
@@ -139,10 +155,11 @@ export function keepPresent(context: PlanContext, dumpKey = DUMP_PRESENT): StepN
         purpose: 'before-rollback',
         release: releaseOf(context),
         ...(backup.databases ? { dumps: outputOf(archive, 'dump', dumpKey, 'dumps') } : {}),
+        ...encryptionOf(context),
       },
       { key: 'keep-present', title: 'keep present data' },
     ),
-    archive.do('seal', set, { key: 'verify-present', title: 'verify present data' }),
+    archive.do('seal', { ...set, ...encryptionOf(context) }, { key: 'verify-present', title: 'verify present data' }),
   ];
 }
 
@@ -186,15 +203,16 @@ export function goTo(
   const { service, archive, backup } = context;
   const { set, release, parts } = there;
   const registries = registriesOf(context);
+  const from = { set, service: service.name, from: placeNames(context), ...encryptionOf(context) };
   const named = (key: string, title = key) => ({ key: `${key}${suffix}`, title });
   const restore = archive.do(
     'restore',
-    { set, service: service.name, from: placeNames(context), data: parts.data, config: parts.config },
+    { ...from, data: parts.data, config: parts.config },
     { ...named('restore', 'put data back'), uses: backup.destinations },
   );
   const load = archive.do(
     'load',
-    { set, service: service.name, from: placeNames(context), release, image: parts.image, registries },
+    { ...from, release, image: parts.image, registries },
     { ...named('load', 'put databases back'), uses: [...backup.destinations, service] },
   );
   return {
@@ -246,50 +264,4 @@ export function reachOf({ backup, service }: PlanContext): { readonly ref: Plugi
 
 export function placeNames({ backup }: PlanContext): string[] {
   return backup.destinations.map(({ name }) => name);
-}
-
-/** @throws AutopilotError HA_USAGE when the service's plugin cannot do what the workflow needs. */
-export function requireActions(
-  { service }: PlanContext,
-  workflow: string,
-  ...actions: Parameters<PlanContext['service']['can']>[0][]
-): void {
-  const missing = actions.find((action) => !service.can(action));
-  if (missing === undefined) return;
-  throw new AutopilotError(
-    'HA_USAGE',
-    `${service.name} cannot be changed by ${workflow}: its plugin ${service.ref.type} has no "${missing}"`,
-    {
-      next: 'see what each plugin can do with  homelab-autopilot plugins list',
-    },
-  );
-}
-
-/** @throws AutopilotError HA_USAGE when a service whose image and data belong together is to go back by halves. */
-export function requireWhole({ service }: PlanContext, { image, data }: Pick<Parts, 'image' | 'data'>): void {
-  if (!service.whole || image === data) return;
-  const [half, missing] = image ? ['image', 'data'] : ['data', 'image'];
-  throw new AutopilotError('HA_USAGE', `${service.name} cannot go back with its ${half} and without its ${missing}`, {
-    next: 'its older versions refuse the data of newer ones: roll back both, or neither',
-  });
-}
-
-/**
- * The set that a person named, by its id or the beginning of it; without a name the newest backup.
- * @throws AutopilotError HA_NOT_FOUND
- */
-export function chosenPoint({ restorePoints, service }: PlanContext, name: string | undefined): string {
-  const backups = restorePoints.filter(({ purpose }) => purpose === 'backup');
-  const found = name === undefined ? backups.slice(0, 1) : restorePoints.filter(({ id }) => id.startsWith(name));
-  const [point, another] = found;
-  if (point !== undefined && (another === undefined || point.id === name)) return point.id;
-  // One from another machine's history: the destinations are asked for it by its whole id.
-  if (name !== undefined && point === undefined && name.length >= 20) return name;
-  const problem =
-    another === undefined
-      ? `${service.name} has no restore point ${name ?? 'yet'}`
-      : `several restore points begin with "${name}"`;
-  throw new AutopilotError(another === undefined ? 'HA_NOT_FOUND' : 'HA_USAGE', problem, {
-    next: `see  homelab-autopilot backups ${service.name}`,
-  });
 }

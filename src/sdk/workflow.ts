@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
+import type { Encryption } from '#sdk/encryption.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
 import type { hypervisor } from '#sdk/kinds/hypervisor.ts';
@@ -58,6 +59,7 @@ export interface PlanContext {
     destinations: Handle<(typeof destination)['actions']>[];
     retention: Retention;
     compression: z.output<typeof Compression>;
+    encryption: Encryption;
     timeoutMs: number;
     /** Whether the service has databases that are dumped. */
     databases: boolean;

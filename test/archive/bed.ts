@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { plugin as archive } from '#archive/plugin.ts';
 import { type RestoreOptions, type RestoreReport, restoreSet } from '#archive/restore/restore.ts';
 import { type VerifyReport, verifySet } from '#archive/verify.ts';
+import { resolveSecret } from '#config/secrets.ts';
 import { performAction } from '#host/perform.ts';
 import { openScratch } from '#host/scratch.ts';
 import { createTools } from '#host/tools.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { plugin as local } from '#plugins/destinations/local/index.ts';
 import type { Plugin } from '#sdk/contract.ts';
+import type { Encryption } from '#sdk/encryption.ts';
 import type { PluginRef } from '#sdk/plan.ts';
+import type { SecretRef } from '#sdk/secret.ts';
 import type { Tools } from '#sdk/tools.ts';
 import { openStage, type Stage, stepOf } from '#test/host/stage.ts';
 
@@ -26,6 +29,8 @@ export interface Bed extends AsyncDisposable {
   /** Runs an action of a destination. */
   destination(name: string, action: string, input: JsonObject, signal?: AbortSignal): Promise<JsonObject>;
   addDestination(name: string, config: JsonObject, type?: string): void;
+  /** A service that steps may call, of one of the plugins. */
+  addService(type: string): void;
   withTools<T>(use: (tools: Tools) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
@@ -43,10 +48,11 @@ export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}):
   const stateDir = join(stage.folder, 'state');
   const folder = join(stage.folder, 'data');
   await mkdir(folder, { recursive: true });
-  const ports = { ...stage.ports, stateDir };
+  const ports = { ...stage.ports, stateDir, secret: secretsOf(secrets) };
   // What a large set tells of its progress would fill the memory that is measured.
   const voice = { ...stage.voice, progress: () => undefined };
   const destinations = new Map<string, PluginRef>();
+  const services: PluginRef[] = [];
   const never = new AbortController().signal;
   return {
     stage,
@@ -56,13 +62,14 @@ export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}):
     addDestination: (name, config, type = 'local') => {
       destinations.set(name, { kind: 'destination', name, type, config });
     },
+    addService: (type) => services.push({ kind: 'service', name: SERVICE, type, config: {} }),
     archive: async (action, input, signal = never) => {
       const plugin: PluginRef = { kind: 'archive', name: SERVICE, type: 'archive', config: {} };
       const step = stepOf(stage, {
         plugin,
         action,
         input,
-        uses: [...destinations.values()],
+        uses: [...destinations.values(), ...services],
         timeoutMs: 3_600_000,
         voice,
       });
@@ -84,30 +91,42 @@ export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}):
   };
 }
 
+/** Those that a test gives, and files as they are read on a host. */
+function secretsOf(given: Record<string, string>): (ref: SecretRef) => Promise<string> {
+  const never = async (): Promise<never> => {
+    throw new Error('no test has secrets of this kind');
+  };
+  return async (ref) => given[ref.$secret.path] ?? (await resolveSecret(ref, { run: never, inline: never }));
+}
+
 /** Captures and seals one source. Returns the set's directory in staging. */
 export async function makeSet(bed: Bed, source: string | string[], options: MakeOptions = {}): Promise<string> {
-  const { set = 'set-one', exclude = [] } = options;
+  const { set = 'set-one', exclude = [], encryption } = options;
+  const encrypted = encryption === undefined ? {} : { encryption };
   const sources = [source].flat().map((path) => ({ path, exclude }));
-  await bed.archive('capture', { set, service: SERVICE, run: 'run1', sources, compression: COMPRESSION });
-  await bed.archive('seal', { set, service: SERVICE });
+  await bed.archive('capture', { set, service: SERVICE, run: 'run1', sources, compression: COMPRESSION, ...encrypted });
+  await bed.archive('seal', { set, service: SERVICE, ...encrypted });
   return bed.staged(set);
 }
 
 interface MakeOptions {
   set?: string;
   exclude?: string[];
+  encryption?: Encryption;
 }
 
-export async function verify(bed: Bed, directory: string): Promise<VerifyReport> {
-  return await bed.withTools(async (tools) => await verifySet(tools, directory));
+export async function verify(bed: Bed, directory: string, encryption?: Encryption): Promise<VerifyReport> {
+  return await bed.withTools(async (tools) => await verifySet(tools, { directory, encryption }));
 }
 
 export async function restore(
   bed: Bed,
   directory: string,
-  options: Partial<RestoreOptions> = {},
+  { encryption, ...options }: Partial<RestoreOptions> & { encryption?: Encryption } = {},
 ): Promise<RestoreReport> {
-  return await bed.withTools(async (tools) => await restoreSet(tools, directory, { overwrite: false, ...options }));
+  return await bed.withTools(
+    async (tools) => await restoreSet(tools, { directory, encryption }, { overwrite: false, ...options }),
+  );
 }
 
 /** Writes files by their relative paths; directories are made. */

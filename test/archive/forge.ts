@@ -77,6 +77,7 @@ function headerFor(source: string): SetHeader {
   const at = '2026-01-02T03:04:05.000Z';
   return {
     formatVersion: 1,
+    encryption: null,
     set: 'set-forged',
     service: 'notes',
     host: 'nas',

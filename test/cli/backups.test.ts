@@ -14,6 +14,7 @@ const POINT: BackupDetail = {
   files: 18_204,
   verifiedAt: '2026-03-01T02:10:00.000Z',
   release: null,
+  encryption: null,
   lastDrill: null,
   purpose: 'backup',
   pinned: true,

@@ -38,6 +38,7 @@ describe('defaults', () => {
       destinations: [],
       notifications: { cooldownMs: 1_800_000, channels: [], routes: [], report: null },
       registries: {},
+      identity: null,
       monitoring: DEFAULT_MONITORING,
       services: [],
       pluginDir: path.join(directory, 'plugins.d'),
@@ -86,6 +87,7 @@ describe('services', () => {
           ping: null,
           destinations: ['usb', 'vault'],
           compression: { algorithm: 'zstd', level: 3 },
+          encryption: { recipients: [], identity: null },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
           drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
@@ -110,6 +112,7 @@ describe('services', () => {
       ping: null,
       destinations: ['usb'],
       compression: { algorithm: 'zstd', level: 9 },
+      encryption: { recipients: [], identity: null },
       retention: {
         keep_daily: 7,
         keep_last: 2,

@@ -98,17 +98,17 @@ function quiesceOf({ config }: ServiceConfig): JsonObject {
 
 async function unpackNewest({ settings, service, trial, acting }: CloneWish) {
   const { backup, name } = service;
-  const drill = backup?.drill;
+  const { drill, encryption } = backup ?? {};
   const wanted = drill?.destination ?? backup?.destinations[0];
   const found = settings.config.destinations.find((one) => one.name === wanted);
-  if (drill === undefined || found === undefined)
+  if (drill === undefined || encryption === undefined || found === undefined)
     throw new AutopilotError('HA_NOT_FOUND', `${name} has no destination`);
   const place = refOf('destination', found);
   return act(acting, archive, {
     action: 'unpack',
     plugin: ARCHIVE,
     uses: [place],
-    input: { service: name, destination: place.name, place: trial, maxBytes: drill.maxBytes },
+    input: { service: name, destination: place.name, place: trial, maxBytes: drill.maxBytes, encryption },
   });
 }
 

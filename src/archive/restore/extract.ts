@@ -1,6 +1,7 @@
 /** Unpacks a set with tar while every member is checked against the index before tar may act on it. */
 import type { Writable } from 'node:stream';
 import { readData } from '#archive/data.ts';
+import type { ReadableSet } from '#archive/encryption/readable.ts';
 import type { IndexLine } from '#archive/index-line.ts';
 import { difference, indexedMember } from '#archive/index-line.ts';
 import { readIndex } from '#archive/manifest.ts';
@@ -17,8 +18,7 @@ import type { Argv, Tools } from '#sdk/tools.ts';
 const END = Buffer.alloc(1024);
 
 export interface Extraction {
-  /** The directory of the set. */
-  directory: string;
+  set: ReadableSet;
   /** Where tar unpacks. */
   view: string;
   roots: readonly RawPath[];
@@ -66,13 +66,13 @@ function tarCommand(view: string): Argv {
   ];
 }
 
-async function feedChecked(tools: Tools, { directory, roots, plan }: Extraction, stdin: Writable): Promise<void> {
-  const index = readIndex(directory);
+async function feedChecked(tools: Tools, { set, roots, plan }: Extraction, stdin: Writable): Promise<void> {
+  const index = readIndex(set.facts);
   const guard = createGuard(roots);
   const open: TarMember[] = [];
   const done = { files: 0, bytes: 0 };
   try {
-    for await (const batch of readData(tools, directory, { wantSpans: plan.needed !== null })) {
+    for await (const batch of readData(tools, set, { wantSpans: plan.needed !== null })) {
       for (const member of batch.started) {
         guard(member);
         open.push(await expectedFor(member, index));

@@ -2,9 +2,10 @@
 import { chmod, chown, rm, statfs, utimes } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { checkParts } from '#archive/checksum.ts';
+import { type ReadableSet, readable } from '#archive/encryption/readable.ts';
 import { formatBytes, formatCount } from '#archive/format.ts';
 import { indexedMember } from '#archive/index-line.ts';
-import { readHeader, readIndex } from '#archive/manifest.ts';
+import { readIndex } from '#archive/manifest.ts';
 import { isWithin, type RawPath, rawBytes, rawFromText } from '#archive/raw.ts';
 import { refuseConflicts, refuseMountsInside } from '#archive/restore/conflicts.ts';
 import { extract } from '#archive/restore/extract.ts';
@@ -12,7 +13,8 @@ import { planRestore, type RestorePlan } from '#archive/restore/plan.ts';
 import { placeChosen, recoverTarget, swapIn } from '#archive/restore/swap.ts';
 import { existingParent, findTargets, isThere, makeView, removeWork, type Target } from '#archive/restore/targets.ts';
 import { AutopilotError } from '#kernel/errors.ts';
-import { SET_FILES, type SetHeader } from '#sdk/sets.ts';
+import type { Encryption } from '#sdk/encryption.ts';
+import { SEALED_FILES, SET_FILES } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 export interface RestoreOptions {
@@ -26,6 +28,12 @@ export interface RestoreOptions {
   leave?: readonly string[];
 }
 
+/** A set of which nothing was read yet, and what may open it. */
+export interface ClosedSet {
+  directory: string;
+  encryption: Pick<Encryption, 'identity'> | undefined;
+}
+
 export interface RestoreReport {
   files: number;
   bytes: number;
@@ -35,13 +43,18 @@ export interface RestoreReport {
 }
 
 /** Until everything is unpacked and found whole, nothing in the target changes. */
-export async function restoreSet(tools: Tools, directory: string, options: RestoreOptions): Promise<RestoreReport> {
+export async function restoreSet(
+  tools: Tools,
+  closed: ClosedSet | ReadableSet,
+  options: RestoreOptions,
+): Promise<RestoreReport> {
   if (options.to !== undefined && !isAbsolute(options.to)) {
     throw new AutopilotError('HA_USAGE', `${options.to} is not an absolute path`);
   }
-  const header = await readTrusted(tools, directory);
+  const set = await readTrusted(tools, closed);
+  const { header } = set;
   const targets = await findTargets(header, options);
-  const plan = await planRestore(directory, targets, options.only);
+  const plan = await planRestore(set.facts, targets, options.only);
   const used = targets.filter(({ root }) => plan.bytesOf.has(root));
   for (const target of used) await recoverTarget(target);
   if (plan.chosen === null) await refuseMountsInside(used);
@@ -50,8 +63,8 @@ export async function restoreSet(tools: Tools, directory: string, options: Resto
   try {
     const view = join(await tools.scratch(), 'view');
     await makeView(view, used);
-    await extract(tools, { directory, view, roots: targets.map(({ root }) => root), plan });
-    for (const target of used) await put(tools, { target, plan, directory });
+    await extract(tools, { set, view, roots: targets.map(({ root }) => root), plan });
+    for (const target of used) await put(tools, { target, plan, facts: set.facts });
   } finally {
     await removeWork(used);
   }
@@ -65,22 +78,23 @@ export async function restoreSet(tools: Tools, directory: string, options: Resto
  */
 export async function checkTargets(
   tools: Tools,
-  directory: string,
+  closed: ClosedSet | ReadableSet,
   { overwrite }: Pick<RestoreOptions, 'overwrite'>,
 ): Promise<number> {
-  const header = await readTrusted(tools, directory);
+  const { header, facts } = await readTrusted(tools, closed);
   const targets = await findTargets(header, {});
-  const plan = await planRestore(directory, targets, undefined);
+  const plan = await planRestore(facts, targets, undefined);
   await refuseMountsInside(targets);
   if (!overwrite) await refuseConflicts(targets, plan, new Date(header.createdAt));
   await requireSpace(targets, plan);
   return targets.length;
 }
 
-async function readTrusted(tools: Tools, directory: string): Promise<SetHeader> {
-  const header = await readHeader(directory);
-  const [problem] = (await checkParts(directory, [SET_FILES.manifest], { signal: tools.signal })).problems;
-  if (problem === undefined) return header;
+async function readTrusted(tools: Tools, closed: ClosedSet | ReadableSet): Promise<ReadableSet> {
+  const set = 'facts' in closed ? closed : await readable(tools, closed.directory, closed.encryption);
+  const parts = [SET_FILES.manifest, ...(set.identity === null ? [] : [SEALED_FILES.manifest])];
+  const [problem] = (await checkParts(set.directory, parts, { signal: tools.signal })).problems;
+  if (problem === undefined) return set;
   throw new AutopilotError('HA_SET_CORRUPT', `${problem.part} of the set is damaged: ${problem.reason}`, {
     next: 'restore from another copy, or from another set',
   });
@@ -103,13 +117,13 @@ async function requireSpace(targets: readonly Target[], plan: RestorePlan): Prom
   }
 }
 
-async function put(tools: Tools, job: { target: Target; plan: RestorePlan; directory: string }): Promise<void> {
+async function put(tools: Tools, job: { target: Target; plan: RestorePlan; facts: string }): Promise<void> {
   const { target, plan } = job;
   tools.signal.throwIfAborted();
   // Before the only other copy of the data on this machine goes, the new one must be on the disk.
   if (await isThere(target.path)) await tools.exec(['sync', '--file-system', target.work]);
   if (plan.chosen === null) {
-    const attributes = target.isMount ? await rootAttributes(job.directory, target.root) : undefined;
+    const attributes = target.isMount ? await rootAttributes(job.facts, target.root) : undefined;
     await swapIn(target);
     await attributes?.(target.path);
     return;
@@ -122,11 +136,8 @@ async function put(tools: Tools, job: { target: Target; plan: RestorePlan; direc
 }
 
 /** A mount point stays when its content is replaced, so it is given the mode, owner and time that the set has for it. */
-async function rootAttributes(
-  directory: string,
-  root: RawPath,
-): Promise<((path: string) => Promise<void>) | undefined> {
-  for await (const line of readIndex(directory)) {
+async function rootAttributes(facts: string, root: RawPath): Promise<((path: string) => Promise<void>) | undefined> {
+  for await (const line of readIndex(facts)) {
     const member = indexedMember(line);
     if (member.name !== root) continue;
     return async (path) => {

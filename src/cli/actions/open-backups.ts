@@ -1,4 +1,5 @@
 /** The restore points of a call, from a configuration or from a bare destination. */
+import { resolve } from 'node:path';
 import type { Backups } from '#app/backup-types.ts';
 import type { Settings } from '#app/settings.ts';
 import { settingsOf } from '#cli/actions/settings.ts';
@@ -21,9 +22,15 @@ export async function withBackups<T>(
   const settings = await settingsFor(context, call, destination);
   await using backups = await context.rooms.openBackups(settings, {
     ...given('destination', destination),
+    ...given('identity', identityOf(call)),
     signal: context.interrupted,
   });
   return await work({ settings, backups });
+}
+
+function identityOf(call: Call): string | undefined {
+  const file = text(call, 'identity');
+  return file === undefined ? undefined : resolve(file);
 }
 
 /** On a blank machine there is no configuration yet: the path of a destination is enough. */

@@ -10,12 +10,15 @@ import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import { restoredLines } from '#cli/render/backups.ts';
 import { when, zoneName } from '#cli/render/times.ts';
-import { type Call, flag, text, texts, word } from '#cli/spec.ts';
+import { type Call, flag, given, text, texts, word } from '#cli/spec.ts';
+import { AutopilotError } from '#kernel/errors.ts';
 
 export async function restoreBackup(context: Context, call: Call): Promise<ExitStatus> {
   return withBackups(context, call, async ({ settings, backups }) => {
     const { terminal } = context;
     const detail = await backups.show(word(call, 0));
+    const locked = detail.encryption?.locked ?? null;
+    if (locked !== null) throw new AutopilotError(locked.code, locked.message, given('next', locked.next));
     const to = text(call, 'to');
     if (to === undefined && !flag(call, 'yes') && !(await agreed(context, settings, detail))) {
       terminal.tell('Nothing was restored.');

@@ -8,6 +8,11 @@ const DESTINATION: OptionSpec = {
   text: 'use this destination alone, and not the state file',
 };
 
+const IDENTITY: OptionSpec = {
+  flags: '--identity <file>',
+  text: 'what opens an encrypted restore point, instead of what the configuration names',
+};
+
 const listCommand: CommandSpec = {
   name: 'list',
   summary: 'list restore points, newest first',
@@ -29,7 +34,7 @@ const showCommand: CommandSpec = {
   name: 'show',
   summary: 'show one restore point and its copies',
   arguments: [ID],
-  options: [DESTINATION],
+  options: [DESTINATION, IDENTITY],
   json: true,
   examples: [{ line: 'homelab-autopilot backups show p9f4', text: 'what is in it, where it lies' }],
   endsInOrder: true,
@@ -40,7 +45,7 @@ const verifyCommand: CommandSpec = {
   name: 'verify',
   summary: 'read every copy back and compare it with its checksums',
   arguments: [ID],
-  options: [DESTINATION],
+  options: [DESTINATION, IDENTITY],
   json: true,
   examples: [
     { line: 'homelab-autopilot backups verify p9f4', text: 'every copy' },
@@ -54,7 +59,7 @@ const filesCommand: CommandSpec = {
   name: 'files',
   summary: 'list the files in a restore point',
   arguments: [ID, { name: '[glob]', text: 'only paths that match: "**/*.db"' }],
-  options: [DESTINATION],
+  options: [DESTINATION, IDENTITY],
   json: true,
   examples: [
     { line: 'homelab-autopilot backups files p9f4', text: 'all' },
@@ -76,6 +81,7 @@ const restoreCommand: CommandSpec = {
     { flags: '--overwrite', text: 'overwrite files that are newer than the restore point' },
     { flags: '-y, --yes', text: 'do not ask before writing to the original place' },
     DESTINATION,
+    IDENTITY,
   ],
   json: true,
   examples: [

@@ -5,6 +5,7 @@ import { loadSettings } from '#app/settings.ts';
 import { channelFindings } from '#cli/doctor/channels.ts';
 import { clockFinding } from '#cli/doctor/clock.ts';
 import { destinationFindings } from '#cli/doctor/destinations.ts';
+import { encryptionFindings } from '#cli/doctor/encryption.ts';
 import { broken, ok, warning } from '#cli/doctor/finding.ts';
 import { folderFinding, privacyFinding } from '#cli/doctor/folders.ts';
 import { hypervisorFindings } from '#cli/doctor/hypervisors.ts';
@@ -33,6 +34,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
     hypervisorFindings(settings, options.signal),
     destinationFindings(settings, options.signal),
     channelFindings(settings, options.signal),
+    encryptionFindings(settings, options.signal),
   ]);
   return [...tools, clock, ...configuration(settings), ...parts.flat()];
 }

@@ -68,9 +68,10 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
     ['holds', `${formatCount(detail.files, 'file')}, ${formatBytes(detail.contentBytes)}`],
     ['size', formatBytes(detail.sizeBytes)],
     ['kept', keptText(detail)],
+    ...encryptionFacts(detail.encryption),
     ['proven', provenText(detail, moment.zone)],
     ...detail.sources.map((source, i) => [i === 0 ? 'from' : '', printable(source)]),
-    ...releaseFacts(detail.release),
+    ...(detail.encryption?.locked ? [] : releaseFacts(detail.release)),
   ];
   return [
     `${style('strong', detail.service)} · restore point ${detail.id}`,
@@ -95,6 +96,14 @@ function provenText({ lastDrill }: BackupDetail, zone: string): string {
   const how = started ? 'restored from' : 'files restored from';
   const times = `in ${formatSpan(recoveryMs)}, its data ${formatSpan(dataAgeMs)} old`;
   return `${fullTime(provenAt, zone)}, ${how} ${destination} ${times}`;
+}
+
+function encryptionFacts(encryption: BackupDetail['encryption']): string[][] {
+  if (encryption === null) return [];
+  const whose = encryption.recipients.map((recipient, i) => [i === 0 ? 'for' : '', recipient]);
+  const { locked } = encryption;
+  if (locked === null) return whose;
+  return [...whose, ['locked', printable(locked.message)], ['', printable(locked.next ?? '')]];
 }
 
 /** What a rollback to it brings back besides its files. */

@@ -1,6 +1,7 @@
 /** What a plan goes by: the backup settings of its service, in the words of the configuration. */
 import { pad, printable } from '#cli/render/text.ts';
-import type { Json } from '#kernel/json.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
+import { Encryption } from '#sdk/encryption.ts';
 import type { Plan } from '#sdk/plan.ts';
 import { planSteps } from '#sdk/plan.ts';
 
@@ -10,9 +11,16 @@ export function settingLines(plan: Plan): string[] {
   const service = steps.find(({ plugin }) => plugin.kind === 'service');
   const places = new Set(steps.flatMap(({ uses }) => uses.flatMap(({ kind, name }) => placeOf(kind, name))));
   const rows = settings('', service?.plugin.config['backup'] ?? null);
+  const recipients = steps.flatMap(({ input }) => recipientsIn(input));
+  if (recipients.length > 0) rows.push(['encrypted for', [...new Set(recipients)].join(', ')]);
   if (places.size > 0) rows.push(['destinations', [...places].join(', ')]);
   const column = Math.max(...rows.map(([name]) => name.length), 0);
   return rows.map(([name, value]) => `  ${pad(name, column)}   ${printable(value)}`);
+}
+
+/** What a step is told of encryption is the same in all of them. */
+function recipientsIn({ encryption }: JsonObject): string[] {
+  return Encryption.safeParse(encryption).data?.recipients ?? [];
 }
 
 function placeOf(kind: string, name: string): string[] {

@@ -4,6 +4,9 @@ import { z } from 'zod';
 /** The file of a dump: beside the data of the set, and never below or above it. */
 const DUMP_FILE = /^dump-[0-9]{1,3}-[A-Za-z0-9_.-]{1,150}\.zst$/;
 
+/** Encrypted, it does not tell the name of the database. */
+const SEALED_DUMP = /^dump-[0-9]{1,3}-[a-z]{1,20}\.zst\.age$/;
+
 export const DatabaseType = z.enum(['postgresql', 'mariadb', 'mysql', 'redis', 'valkey', 'sqlite']);
 export type DatabaseType = z.output<typeof DatabaseType>;
 
@@ -31,4 +34,13 @@ export type Dump = z.output<typeof Dump>;
 
 export function isDumpFile(name: string): boolean {
   return DUMP_FILE.test(name);
+}
+
+export function isSealedDump(name: string): boolean {
+  return SEALED_DUMP.test(name);
+}
+
+/** The file of a dump in an encrypted set. */
+export function sealedDump({ file, type }: Pick<Dump, 'file' | 'type'>): string {
+  return `${file.split('-', 2).join('-')}-${type}.zst.age`;
 }

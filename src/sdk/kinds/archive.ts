@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { action, kind } from '#sdk/contract.ts';
 import { Dump } from '#sdk/databases/dump.ts';
+import { Encryption } from '#sdk/encryption.ts';
 import { SET_ID, SetPurpose, VerifiedHow } from '#sdk/kinds/destination.ts';
 import { Release, Source, UnpackedTree } from '#sdk/kinds/service.ts';
 import { RegistrySettings } from '#sdk/registry/settings.ts';
@@ -21,9 +22,19 @@ const Counts = {
   contentBytes: z.number().int().nonnegative(),
 };
 
+/** Left out where nothing is encrypted, and no identity is configured. */
+const Encrypted = { encryption: Encryption.optional().describe('For whom sets are encrypted, and what opens them') };
+
+const WayBack = z.boolean().default(false).describe('Whether the run relies on opening again what it will encrypt');
+
 export const archive = kind('archive', 'Backup sets', {
   preflight: action('read', 'Checks that the sources are readable and that all places have room', {
-    input: z.object({ sources: z.array(Source), destinations: z.array(z.string()) }),
+    input: z.object({
+      sources: z.array(Source),
+      destinations: z.array(z.string()),
+      ...Encrypted,
+      wayBack: WayBack,
+    }),
     output: z.object({ ...Counts, summary: z.string(), warnings: Warnings }),
   }),
   dump: action('idempotent', 'Has the service dump its databases into a new set in the staging directory', {
@@ -47,6 +58,7 @@ export const archive = kind('archive', 'Backup sets', {
       release: Release.optional().describe('What runs while the data is captured'),
       expected: z.object(Counts).optional().describe('For the progress display'),
       dumps: z.array(Dump).optional().describe('Dumps of databases that lie in the set already'),
+      ...Encrypted,
     }),
     output: z.object({
       ...Counts,
@@ -61,6 +73,7 @@ export const archive = kind('archive', 'Backup sets', {
       set: SET_ID,
       service: z.string(),
       usualBytes: z.number().nonnegative().optional().describe('The size of the sets before; left out, there are few'),
+      ...Encrypted,
     }),
     output: z.object({
       ...Counts,
@@ -94,7 +107,7 @@ export const archive = kind('archive', 'Backup sets', {
     }),
   }),
   recall: action('read', 'Finds a whole copy of a set, and tells what ran when it was made', {
-    input: z.object({ set: SET_ID, service: z.string(), from: z.array(z.string()) }),
+    input: z.object({ set: SET_ID, service: z.string(), from: z.array(z.string()), ...Encrypted }),
     output: z.object({
       release: Release,
       createdAt: z.iso.datetime(),
@@ -110,6 +123,8 @@ export const archive = kind('archive', 'Backup sets', {
       from: z.array(z.string()),
       overwrite: z.boolean().default(true).describe('Whether data may be replaced that is newer than the set'),
       databases: z.boolean().default(false).describe('Whether dumps of databases can be put back'),
+      ...Encrypted,
+      wayBack: WayBack,
     }),
     output: z.object({ summary: z.string() }),
   }),
@@ -131,6 +146,7 @@ export const archive = kind('archive', 'Backup sets', {
       from: z.array(z.string()).describe('Destinations to take it from when it is not in staging'),
       data: z.boolean().default(true).describe('All but the files that say how the service runs'),
       config: z.boolean().default(true).describe('The files that say how the service runs'),
+      ...Encrypted,
     }),
     output: z.object({
       files: z.number().int(),
@@ -147,6 +163,7 @@ export const archive = kind('archive', 'Backup sets', {
       release: Release.describe('What is to run afterwards'),
       image: z.boolean().default(true).describe('Put the images back too'),
       registries: z.record(z.string(), RegistrySettings).default({}).describe('Who we are at registries'),
+      ...Encrypted,
     }),
     output: z.object({ summary: z.string() }),
   }),
@@ -170,6 +187,7 @@ export const archive = kind('archive', 'Backup sets', {
       set: SET_ID.optional().describe('Left out: the newest backup that the destination has'),
       place: SET_ID.describe('Names the place; `discard` of the same name removes it'),
       maxBytes: z.number().int().positive().describe('A set that holds more is refused before anything is unpacked'),
+      ...Encrypted,
     }),
     output: z.object({
       ...Counts,

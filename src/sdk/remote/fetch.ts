@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import { type RemotePlace, requireSet, type Which } from '#sdk/remote/layout.ts';
-import { partsOf, SET_FILES } from '#sdk/sets.ts';
+import { isData, partsOf } from '#sdk/sets.ts';
 
 /** The caller removes the directory. What a process that was killed left is removed by the next one. */
 export async function openSet(
@@ -62,7 +62,7 @@ async function* counted(pieces: AsyncIterable<Buffer>, onBytes: (bytes: number) 
 
 /** Only the data is large, and only a command reads it, which can be killed when it hangs. */
 function linkOf({ files }: RemotePlace, path: string, part: string): string | undefined {
-  return part === SET_FILES.data ? files.localPath?.(path) : undefined;
+  return isData(part) ? files.localPath?.(path) : undefined;
 }
 
 async function requireRoom({ tools }: RemotePlace, { root, bytes }: { root: string; bytes: number }): Promise<void> {

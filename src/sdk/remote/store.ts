@@ -14,7 +14,7 @@ import {
   type Which,
 } from '#sdk/remote/layout.ts';
 import { verifySet } from '#sdk/remote/verify.ts';
-import { parseSetHeader, partsOf, SET_FILES, type SetHeader } from '#sdk/sets.ts';
+import { isData, parseSetHeader, partsOf, SET_FILES, type SetHeader } from '#sdk/sets.ts';
 
 interface Copying extends RemotePlace, Which {
   folders: RemoteFolders;
@@ -107,7 +107,7 @@ async function upload(copying: Copying, folder: string, parts: readonly string[]
     const held = there.get(part) ?? 0;
     const from = resumes && held <= (sizes.get(part) ?? 0) ? held : 0;
     // Of a small file that is there in full nothing is in doubt: it belongs to this set, and will be read back.
-    if (from > 0 && from === sizes.get(part) && part !== SET_FILES.data) {
+    if (from > 0 && from === sizes.get(part) && !isData(part)) {
       onBytes(from);
       continue;
     }

@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import { expect, type TestContext, test } from 'vitest';
 import { destination } from '#sdk/kinds/destination.ts';
 import { type Bed, flipByte, makeSet, restore, SERVICE, writeTree } from '#test/archive/bed.ts';
+import { ageKey } from '#test/archive/keys.ts';
+import { needs } from '#test/support/needs.ts';
 
 const run = promisify(execFile);
 
@@ -49,6 +51,29 @@ const PARTS = ['SHA256SUMS', 'data.tar.zst', 'manifest.json', 'restore.sh'];
 
 /** Sets come there and back whole, and damage is found. */
 export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string } = {}): void {
+  test('an encrypted set is kept as any other, and with its identity it is looked into and put back', async (context) => {
+    needs(context, 'age', 'age-keygen');
+    await using place = await open(context);
+    const { bed, root, suffix = '' } = place;
+    const { recipient, identity } = await ageKey(bed.folder);
+    const encryption = { recipients: [recipient], identity };
+    const source = await writeTree(join(bed.folder, 'srv'), { 'a.txt': 'one' });
+    await makeSet(bed, source, { encryption });
+
+    await bed.archive('copy', { ...SET, to: 'nas' });
+    await bed.archive('verifyCopy', AT);
+    await bed.archive('discard', SET);
+    await rm(source, { recursive: true });
+    await bed.archive('checkRestore', { ...SET, from: ['nas'], encryption });
+    await bed.archive('restore', { ...SET, from: ['nas'], encryption });
+    const stored = await filesBelow(root, suffix);
+    await bed.destination('nas', 'remove', SET);
+
+    expect(stored).toContain(`${SERVICE}/set-one/data.tar.zst.age`);
+    expect(await readFile(join(source, 'a.txt'), 'utf8')).toBe('one');
+    expect(await filesBelow(root, suffix)).toEqual([]);
+  });
+
   test('a set is copied, verified, listed with its facts, and restored whole from there', async (context) => {
     await using place = await open(context);
     const { bed, root, suffix = '' } = place;
