@@ -40,8 +40,15 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/hypervisors/libvirt',
     'test/plugins/hypervisors/remote',
+    'test/plugins/hypervisors/unraid-machines',
   ),
-  real('QEMU', ['qemu-system-x86_64', '--version'], NUMBER, 'test/plugins/hypervisors/libvirt'),
+  real(
+    'QEMU',
+    ['qemu-system-x86_64', '--version'],
+    NUMBER,
+    'test/plugins/hypervisors/libvirt',
+    'test/plugins/hypervisors/unraid-machines',
+  ),
   real(
     'docker-compose',
     ['docker-compose', 'version', '--short'],
@@ -59,6 +66,7 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/hypervisors/remote',
     'test/plugins/hypervisors/esxi-ssh',
     'test/plugins/hypervisors/unraid.systems',
+    'test/plugins/hypervisors/unraid-machines',
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
   real(
