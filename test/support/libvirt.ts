@@ -24,6 +24,8 @@ export interface TestLibvirt extends AsyncDisposable {
 
 export interface TestGuest {
   name: string;
+  /** Its serial line: what is said there is written to its disk, and `?` reads it. */
+  serial: string;
   /** On its disk. */
   write(text: string): Promise<void>;
   read(): Promise<string>;
@@ -87,6 +89,7 @@ async function defineGuest(
   const say = (line: string) => sayToGuest(at('serial'), line);
   return {
     name,
+    serial: at('serial'),
     async write(text) {
       await eventually('the guest listens', async () => (await say(text).catch(() => '')) === text, 60_000);
     },

@@ -41,6 +41,7 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/hypervisors/libvirt',
     'test/plugins/hypervisors/remote',
     'test/plugins/hypervisors/unraid-machines',
+    'test/system/machine-update',
   ),
   real(
     'QEMU',
@@ -48,6 +49,7 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/hypervisors/libvirt',
     'test/plugins/hypervisors/unraid-machines',
+    'test/system/machine-update',
   ),
   real(
     'docker-compose',
@@ -67,6 +69,7 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/hypervisors/esxi-ssh',
     'test/plugins/hypervisors/unraid.systems',
     'test/plugins/hypervisors/unraid-machines',
+    'test/system/machine-update',
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
   real(
@@ -95,8 +98,14 @@ export const SYSTEMS: readonly System[] = [
     'VMware ESXi and vCenter',
     'the simulator of govmomi, and public recordings of vim-cmd',
     'test/plugins/hypervisors/esxi',
+    'test/system/machine-update',
   ),
-  standIn('Unraid', 'the GraphQL schema of API 4.37.2', 'test/plugins/hypervisors/unraid'),
+  standIn(
+    'Unraid',
+    'the GraphQL schema of API 4.37.2; its containers and machines are real',
+    'test/plugins/hypervisors/unraid',
+    'test/system/machine-update',
+  ),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
   standIn('Nginx Proxy Manager', 'the API description that it publishes', 'test/plugins/services/nginx-proxy-manager'),
