@@ -1,19 +1,18 @@
-/** A real libvirt with real QEMU guests for one test file: the daemon of the system, started when none runs, and ended then. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** A real libvirt with real QEMU guests for one test file: the one of the system where it runs, else one of its own. */
+import { execFile } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
 import { bootDisk, sayToGuest } from '#test/support/boot-guest.ts';
+import { SYSTEM, startDaemons } from '#test/support/libvirt-daemons.ts';
 import { hasTool, needs } from '#test/support/needs.ts';
 import { tempDir } from '#test/support/tmp.ts';
 import { eventually } from '#test/support/wait.ts';
 
 const call = promisify(execFile);
 
-const TOOLS = ['virsh', 'libvirtd', 'virtlogd', 'qemu-img', 'qemu-system-x86_64'];
-const SYSTEM = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+const TOOLS = ['virsh', 'libvirtd', 'virtlogd', 'qemu-img', 'qemu-system-x86_64', 'unshare', 'flock'];
 
 export interface TestLibvirt extends AsyncDisposable {
   virsh(...words: string[]): Promise<string>;
@@ -25,6 +24,8 @@ export interface TestLibvirt extends AsyncDisposable {
 
 export interface TestGuest {
   name: string;
+  /** Its serial line: what is said there is written to its disk, and `?` reads it. */
+  serial: string;
   /** On its disk. */
   write(text: string): Promise<void>;
   read(): Promise<string>;
@@ -45,12 +46,7 @@ export async function startLibvirt(): Promise<TestLibvirt> {
     const { stdout } = await call('virsh', ['--connect', 'qemu:///system', '--quiet', ...words], { env: SYSTEM });
     return stdout.trim();
   };
-  const answers = () => virsh('version').then(Boolean, () => false);
-  const daemons: ChildProcess[] = [];
-  if (!(await answers())) {
-    for (const program of ['virtlogd', 'libvirtd']) daemons.push(spawn(program, [], { stdio: 'ignore', env: SYSTEM }));
-    await eventually('libvirtd answers', answers, 60_000);
-  }
+  const daemons = await startDaemons();
   const names = new Set<string>();
   const remove = async (name: string) => {
     await removeGuest(virsh, name);
@@ -70,7 +66,7 @@ export async function startLibvirt(): Promise<TestLibvirt> {
     },
     async [Symbol.asyncDispose]() {
       for (const name of [...names]) await remove(name);
-      for (const daemon of daemons.toReversed()) await ended(daemon);
+      await daemons[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
   };
@@ -93,6 +89,7 @@ async function defineGuest(
   const say = (line: string) => sayToGuest(at('serial'), line);
   return {
     name,
+    serial: at('serial'),
     async write(text) {
       await eventually('the guest listens', async () => (await say(text).catch(() => '')) === text, 60_000);
     },
@@ -123,11 +120,4 @@ function domainXml({ name, format, disk, serial }: Record<'name' | 'format' | 'd
 async function removeGuest(virsh: Virsh, name: string): Promise<void> {
   await virsh('destroy', name).catch(() => undefined);
   await virsh('undefine', '--snapshots-metadata', name).catch(() => undefined);
-}
-
-async function ended(daemon: ChildProcess): Promise<void> {
-  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
-  const gone = once(daemon, 'exit');
-  daemon.kill('SIGTERM');
-  await gone;
 }

@@ -47,7 +47,7 @@ export async function openUnraidBed(world: World, sshd?: TestSshd): Promise<Unra
   };
 }
 
-function loginTo({ port, username, hostKey, privateKey }: TestSshd): JsonObject {
+export function loginTo({ port, username, hostKey, privateKey }: TestSshd): JsonObject {
   return { host: '127.0.0.1', port, username, host_key: hostKey, private_key: known(privateKey) };
 }
 
