@@ -29,7 +29,7 @@ export type PluginFolder = keyof typeof pluginFolders;
 /** Keys that every instance of a kind has; a plugin's own configuration may not use them for something else. */
 export const reservedKeys: { readonly [K in KindName]: readonly string[] } = {
   hypervisor: ['name', 'type', 'hosts', 'backup', 'update'],
-  service: ['name', 'type', 'host', 'guest', 'backup', 'update'],
+  service: ['name', 'type', 'host', 'guest', 'heal', 'backup', 'update'],
   destination: ['name', 'type', 'backup', 'update'],
   notification: ['name', 'type', 'backup', 'update'],
   archive: ['name', 'type', 'backup', 'update'],

@@ -40,7 +40,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
   drill: { before: 'restore point', content: SINCE },
   update: { again: false, version: '2' },
   rollback: { before: 'restore point' },
-  heal: { before: 'down', backups: 0 },
+  heal: { again: false, before: 'down', backups: 0 },
   restore: { before: 'restore point', input: { overwrite: true } },
 };
 
