@@ -208,6 +208,16 @@ test('a rollback goes to an encrypted restore point, and keeps what it replaces 
   expect(packed).toBe('');
 });
 
+test('a rollback that nobody here could open is refused before anything is changed', async () => {
+  await lab.backup('elsewhere');
+
+  const run = await enqueue('rollback', 'elsewhere');
+
+  expect(run).toMatchObject({ status: 'failed', next: expect.stringContaining('put the identity there') });
+  expect(run.steps.filter(({ attempts }) => attempts > 0).map(({ action }) => action)).not.toContain('standby');
+  expect(await readFile(join(lab.dir, 'elsewhere/state'), 'utf8')).toBe('up\n');
+});
+
 test('doctor tries the identity and never shows it', async () => {
   const with_ = await lab.cli(['doctor']);
   const without = await withoutIdentity(async () => await lab.cli(['doctor']));
