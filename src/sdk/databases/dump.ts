@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** The file of a dump: beside the data of the set, and never below or above it. */
 const DUMP_FILE = /^dump-[0-9]{1,3}-[A-Za-z0-9_.-]{1,150}\.zst$/;
 
-export const DatabaseType = z.enum(['postgresql', 'mariadb', 'mysql', 'redis', 'valkey', 'sqlite']);
+export const DatabaseType = z.enum(['postgresql', 'mariadb', 'mysql', 'mongodb', 'redis', 'valkey', 'sqlite']);
 export type DatabaseType = z.output<typeof DatabaseType>;
 
 const Count = z.int().nonnegative();
@@ -16,7 +16,7 @@ export const Dump = z.object({
   place: z.string().describe('Where it was: container db, 127.0.0.1:5432'),
   server: z.string().describe('Version of the server'),
   tool: z.string().describe('Version of the program that made it'),
-  tables: Count.describe('Tables that the server had; of Redis its keys'),
+  tables: Count.describe('Tables that the server had; of MongoDB its collections, of Redis its keys'),
   bytes: Count.describe('Before compression'),
   sha256: z
     .string()
