@@ -70,6 +70,7 @@ dumps() {
     case $dump in
     dump-*-postgresql[-.]*) into='| psql --set=ON_ERROR_STOP=1 --single-transaction --file=- --dbname=NAME' ;;
     dump-*-mariadb[-.]*) into='| mariadb NAME' ;;
+    dump-*-mongodb[-.]*) into='| mongorestore --archive --stopOnError' ;;
     dump-*-mysql[-.]*) into='| mysql NAME' ;;
     dump-*-redis[-.]* | dump-*-valkey[-.]*) into='> dump.rdb   # in the directory of a server that is stopped and keeps no log' ;;
     *) into='> FILE   # while nobody has it open; remove FILE-wal and FILE-shm' ;;

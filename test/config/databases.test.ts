@@ -46,7 +46,9 @@ test('a service may consist of a database alone, whose password is a reference',
 });
 
 test.each([
-  ['{ type: mongodb, name: a }', 19, 'type'],
+  ['{ type: oracle, name: a }', 19, 'type'],
+  ['{ type: mongodb, name: a, user: b }', 43, 'user'],
+  ['{ type: mongodb, name: a, options: [--out=/x] }', 47, 'options[0]'],
   ['{ type: postgresql }', 11, 'name'],
   ['{ type: postgresql, name: a, pasword: x }', 40, 'pasword'],
   ['{ type: postgresql, name: a, host: -x }', 46, 'host'],

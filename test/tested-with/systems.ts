@@ -106,6 +106,11 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/hypervisors/unraid',
     'test/system/machine-update',
   ),
+  standIn(
+    'MongoDB',
+    'the documentation of its programs, and the description of archives that mongo-tools publishes',
+    'test/plugins/services/mongodb',
+  ),
   standIn('Slack', 'its documented answers and limits', 'test/plugins/notifications/slack'),
   standIn('Discord', 'its documented answers and limits', 'test/plugins/notifications/discord'),
   standIn('Nginx Proxy Manager', 'the API description that it publishes', 'test/plugins/services/nginx-proxy-manager'),

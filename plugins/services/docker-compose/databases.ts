@@ -23,6 +23,7 @@ const DATA_DIRECTORIES: Record<ServerEntry['type'], readonly string[]> = {
   postgresql: ['/var/lib/postgresql', '/var/lib/pgsql', '/bitnami/postgresql'],
   mariadb: ['/var/lib/mysql', '/bitnami/mariadb', '/config/databases'],
   mysql: ['/var/lib/mysql', '/bitnami/mysql'],
+  mongodb: ['/data/db', '/data/configdb', '/bitnami/mongodb'],
   redis: ['/data', '/var/lib/redis', '/bitnami/redis'],
   valkey: ['/data', '/var/lib/valkey', '/bitnami/valkey'],
 };

@@ -6,6 +6,7 @@ import { untilAnswered } from '#kernel/wait.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { DumpJob, Engine } from '#sdk/databases/engine.ts';
 import { DATABASE_NAME, type DatabaseEntry } from '#sdk/databases/entry.ts';
+import { mongodb } from '#sdk/databases/mongodb.ts';
 import { mysql } from '#sdk/databases/mysql.ts';
 import { postgresql } from '#sdk/databases/postgresql.ts';
 import { redis } from '#sdk/databases/redis.ts';
@@ -103,6 +104,8 @@ async function engineOf(tools: DatabaseTools, entry: DatabaseEntry, around: Surr
     case 'mariadb':
     case 'mysql':
       return mysql(await reach(tools, entry, around));
+    case 'mongodb':
+      return mongodb(await reach(tools, entry, around));
     case 'redis':
     case 'valkey':
       return redis(await reach(tools, entry, around));

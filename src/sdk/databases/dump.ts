@@ -7,7 +7,7 @@ const DUMP_FILE = /^dump-[0-9]{1,3}-[A-Za-z0-9_.-]{1,150}\.zst$/;
 /** Encrypted, it does not tell the name of the database. */
 const SEALED_DUMP = /^dump-[0-9]{1,3}-[a-z]{1,20}\.zst\.age$/;
 
-export const DatabaseType = z.enum(['postgresql', 'mariadb', 'mysql', 'redis', 'valkey', 'sqlite']);
+export const DatabaseType = z.enum(['postgresql', 'mariadb', 'mysql', 'mongodb', 'redis', 'valkey', 'sqlite']);
 export type DatabaseType = z.output<typeof DatabaseType>;
 
 const Count = z.int().nonnegative();
@@ -19,7 +19,7 @@ export const Dump = z.object({
   place: z.string().describe('Where it was: container db, 127.0.0.1:5432'),
   server: z.string().describe('Version of the server'),
   tool: z.string().describe('Version of the program that made it'),
-  tables: Count.describe('Tables that the server had; of Redis its keys'),
+  tables: Count.describe('Tables that the server had; of MongoDB its collections, of Redis its keys'),
   bytes: Count.describe('Before compression'),
   sha256: z
     .string()

@@ -103,6 +103,15 @@ const Mysql = z.strictObject({
   options: mysqlOptions,
 });
 
+const Mongodb = z.strictObject({
+  type: z.literal('mongodb'),
+  name: Names,
+  user: User.optional().describe('User of the server; left out, nobody logs in'),
+  auth_database: Name.default('admin').describe('Database in which that user was made'),
+  ...reached,
+  options: options(['--numParallelCollections', '--readPreference', '--ssl', '--sslCAFile']),
+});
+
 const redisKeys = {
   user: User.optional().describe('User of the server (ACL); left out, the default one'),
   ...reached,
@@ -125,11 +134,17 @@ const Sqlite = z.strictObject({
 });
 
 export const DatabaseEntry = z
-  .discriminatedUnion('type', [Postgresql, Mariadb, Mysql, Redis, Valkey, Sqlite])
+  .discriminatedUnion('type', [Postgresql, Mariadb, Mysql, Mongodb, Redis, Valkey, Sqlite])
   .superRefine((entry, issues) => {
     if (entry.type === 'sqlite') return;
     const refuse = (key: string, message: string) => issues.addIssue({ code: 'custom', path: [key], message });
     if (entry.socket !== undefined && entry.host !== undefined) refuse('host', 'give "socket" or "host", not both');
+    if (entry.type === 'mongodb' && entry.user !== undefined && entry.password === undefined) {
+      refuse('user', 'needs a "password"');
+    }
+    if (entry.type === 'mongodb' && entry.user === undefined && entry.password !== undefined) {
+      refuse('password', 'needs a "user"');
+    }
     if (entry.type !== 'redis' && entry.type !== 'valkey') return;
     if (entry.container !== undefined && entry.stop !== undefined) {
       refuse('stop', 'a server in a container is stopped and started by Docker; leave it out');
@@ -142,6 +157,7 @@ export type DatabaseEntry = z.output<typeof DatabaseEntry>;
 export type ServerEntry = Exclude<DatabaseEntry, { type: 'sqlite' }>;
 export type PostgresqlEntry = Extract<ServerEntry, { type: 'postgresql' }>;
 export type MysqlEntry = Extract<ServerEntry, { type: 'mariadb' | 'mysql' }>;
+export type MongodbEntry = Extract<ServerEntry, { type: 'mongodb' }>;
 export type KeyValueEntry = Extract<ServerEntry, { type: 'redis' | 'valkey' }>;
 export type SqliteEntry = Extract<DatabaseEntry, { type: 'sqlite' }>;
 

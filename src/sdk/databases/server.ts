@@ -42,6 +42,8 @@ const PASSWORD_IN: Record<ServerEntry['type'], readonly string[]> = {
   postgresql: ['PGPASSWORD'],
   mariadb: ['MYSQL_PWD'],
   mysql: ['MYSQL_PWD'],
+  // None of its own: mongodb.ts makes settings of it for each of its programs.
+  mongodb: ['AUTOPILOT_PASSWORD'],
   redis: ['REDISCLI_AUTH'],
   valkey: ['REDISCLI_AUTH', 'VALKEYCLI_AUTH'],
 };
@@ -71,7 +73,9 @@ async function secretsOf(
 ): Promise<Record<string, string>> {
   if (password === undefined) return {};
   const value = await tools.secret(password);
-  return Object.fromEntries(PASSWORD_IN[type].map((name) => [name, value]));
+  // A line of YAML, quoted as in JSON, so that no sign of a password means anything there.
+  const settings = type === 'mongodb' ? { AUTOPILOT_SETTINGS: `password: ${JSON.stringify(value)}` } : {};
+  return { ...Object.fromEntries(PASSWORD_IN[type].map((name) => [name, value])), ...settings };
 }
 
 export function placeOf(entry: DatabaseEntry): string {
