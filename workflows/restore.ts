@@ -1,6 +1,7 @@
 /** Brings a whole service back from a backup set onto its host, whatever is left of it there. */
 import { z } from 'zod';
-import { canLoad, chosenPoint, goTo, lookFirst, placeNames, reachOf, requireActions, setOf } from '#sdk/matched-set.ts';
+import { chosenPoint } from '#sdk/chosen-point.ts';
+import { canLoad, goTo, lookFirst, placeNames, reachOf, requireActions, setOf } from '#sdk/matched-set.ts';
 import { defineWorkflow, InputText, outputOf, persistent, reversible, sequence, tidied } from '#sdk/workflow.ts';
 
 export const workflow = defineWorkflow({

@@ -1,8 +1,8 @@
 /** Brings one service back to a restore point: image, configuration and data of the same instant, or the parts you name. */
 import { z } from 'zod';
+import { chosenPoint } from '#sdk/chosen-point.ts';
 import {
   canLoad,
-  chosenPoint,
   dumpPresent,
   goTo,
   keepPresent,

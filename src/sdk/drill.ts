@@ -1,6 +1,6 @@
 /** Which set of which destination a drill restores. */
 import { AutopilotError } from '#kernel/errors.ts';
-import { chosenPoint } from '#sdk/matched-set.ts';
+import { chosenPoint } from '#sdk/chosen-point.ts';
 import type { PlanContext } from '#sdk/workflow.ts';
 
 /** @throws AutopilotError HA_NOT_FOUND for a destination or a restore point that the service does not have. */

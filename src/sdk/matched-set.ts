@@ -168,13 +168,18 @@ export interface Parts {
   data: boolean;
 }
 
-/** Before anything is stopped, where the plugin can tell: whether the release could run here now. */
+/** Before anything is stopped, where the plugin can tell: whether the release could run here now, and has its images. */
 export function lookFirst(
-  { service }: PlanContext,
+  context: PlanContext,
   release: ReturnType<typeof releaseOf>,
-  { data }: Pick<Parts, 'data'>,
+  { data, image }: Pick<Parts, 'data' | 'image'>,
 ): StepNode[] {
-  return service.can('ready') ? [service.do('ready', { release, data }, { title: 'nothing in its way' })] : [];
+  const { service } = context;
+  const registries = registriesOf(context);
+  return [
+    ...(service.can('ready') ? [service.do('ready', { release, data }, { title: 'nothing in its way' })] : []),
+    ...(image && service.can('bring') ? [service.do('bring', { release, registries }, { title: 'images' })] : []),
+  ];
 }
 
 /** From whatever is now to what a set holds, proven by the gate. `suffix` keeps the keys of two such ways apart. */
@@ -271,25 +276,5 @@ export function requireWhole({ service }: PlanContext, { image, data }: Pick<Par
   const [half, missing] = image ? ['image', 'data'] : ['data', 'image'];
   throw new AutopilotError('HA_USAGE', `${service.name} cannot go back with its ${half} and without its ${missing}`, {
     next: 'its older versions refuse the data of newer ones: roll back both, or neither',
-  });
-}
-
-/**
- * The set that a person named, by its id or the beginning of it; without a name the newest backup.
- * @throws AutopilotError HA_NOT_FOUND
- */
-export function chosenPoint({ restorePoints, service }: PlanContext, name: string | undefined): string {
-  const backups = restorePoints.filter(({ purpose }) => purpose === 'backup');
-  const found = name === undefined ? backups.slice(0, 1) : restorePoints.filter(({ id }) => id.startsWith(name));
-  const [point, another] = found;
-  if (point !== undefined && (another === undefined || point.id === name)) return point.id;
-  // One from another machine's history: the destinations are asked for it by its whole id.
-  if (name !== undefined && point === undefined && name.length >= 20) return name;
-  const problem =
-    another === undefined
-      ? `${service.name} has no restore point ${name ?? 'yet'}`
-      : `several restore points begin with "${name}"`;
-  throw new AutopilotError(another === undefined ? 'HA_NOT_FOUND' : 'HA_USAGE', problem, {
-    next: `see  homelab-autopilot backups ${service.name}`,
   });
 }
