@@ -30,7 +30,9 @@ export async function pull(tools: ComposeTools, { image, platform, registries, .
   try {
     await docker(tools, [...words, 'pull', ...which, '--', image], { timeoutMs: PULL_MS, ...options });
   } catch (cause) {
-    if (problem === null || !(cause instanceof AutopilotError)) throw cause;
+    if (!(cause instanceof AutopilotError)) throw cause;
+    if (/no space left on device/i.test(cause.message)) throw noSpace(tools, image, cause);
+    if (problem === null) throw cause;
     throw new AutopilotError(cause.code, `${cause.message}; it was asked as anybody, because ${problem}`, { cause });
   }
   return foreign ?? host;
@@ -72,4 +74,15 @@ async function dockerFile(tools: ComposeTools, auths: Record<string, Record<stri
   const folder = await mkdtemp(join(await tools.scratch(), 'docker-'));
   await writeFile(join(folder, 'config.json'), JSON.stringify({ auths }), { mode: 0o600 });
   return ['--config', folder];
+}
+
+function noSpace({ name }: ComposeTools, image: string, cause: AutopilotError): AutopilotError {
+  return new AutopilotError(
+    'HA_NO_SPACE',
+    `${name}: ${image} does not fit where Docker keeps its images: ${cause.message}`,
+    {
+      cause,
+      next: 'see  docker system df  , and make room; nothing was changed',
+    },
+  );
 }
