@@ -1,6 +1,7 @@
 /** Restarts a service that does not work, and calls it healed only when its own probes are good again. */
 import { z } from 'zod';
-import { gate, requireActions } from '#sdk/matched-set.ts';
+import { gate } from '#sdk/matched-set.ts';
+import { requireActions } from '#sdk/requirements.ts';
 import { bracket, defineWorkflow, InputText, persistent, sequence } from '#sdk/workflow.ts';
 
 /** One that is only slow to answer, or comes back by itself, has as long as this (milliseconds). */

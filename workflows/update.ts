@@ -55,9 +55,10 @@ export const workflow = defineWorkflow({
     const look = { policy: change.policy, ...(to === undefined ? {} : { to }) };
     const ready = [
       service.do('checkUpdate', look, { key: 'check', stopUnless: 'available' }),
-      ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
       ...(protection === null ? [] : [protection.check]),
       service.do('fetch', { targets, policy: change.policy }),
+      // After the fetch, which may take an hour: what is down by then would be taken for stopped on purpose.
+      ...(force ? [] : [gate(context, { key: 'works-now', title: 'works now' })]),
     ];
     const changing = [
       makeSet(context, {

@@ -145,12 +145,13 @@ function withoutBackup({ global }: Config): Pick<BackupConfig, PlannedBackup> {
     destinations: [],
     retention: Retention.parse({}),
     compression: Compression.parse({}),
+    encryption: { recipients: [], identity: null },
     timeoutMs: global.timeoutMs,
     drill: { destination: null, maxBytes: 0, timeoutMs: global.timeoutMs, schedule: null, ping: null },
   };
 }
 
-type PlannedBackup = 'destinations' | 'retention' | 'compression' | 'timeoutMs' | 'drill';
+type PlannedBackup = 'destinations' | 'retention' | 'compression' | 'encryption' | 'timeoutMs' | 'drill';
 
 /** What monitoring asks of the service itself is asked of it by its plugin too, where that takes such probes. */
 function withChecks(target: ServiceConfig, plugin: Plugin | undefined): ServiceConfig {

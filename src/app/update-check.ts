@@ -1,6 +1,7 @@
 /** What could be updated: services are asked what they run, and registries what is newer. */
 import { type Acting, act } from '#app/act.ts';
 import { checkSettings } from '#app/check-settings.ts';
+import { withTools } from '#app/local-tools.ts';
 import { createPerformer } from '#app/performer.ts';
 import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
@@ -39,17 +40,20 @@ export async function checkUpdates(
   { services, decisions, signal }: CheckRequest,
 ): Promise<UpdateReport> {
   const { config } = settings;
-  const secret = createSecretResolver(config);
-  const now = () => new Date();
-  await using performer = createPerformer(settings, { host: config.global.host, secrets: secret });
-  const registries = openRegistries({ fetch: globalThis.fetch, secret, signal, now }, config);
+  await using performer = createPerformer(settings, {
+    host: config.global.host,
+    secrets: createSecretResolver(config),
+  });
   const acting = { performer, purpose: 'updates', timeoutMs: ANSWER_MS, signal };
-  const judge = async (service: ServiceConfig, images: readonly RunningImage[]) => {
-    const mine = decisions.filter((one) => one.service === service.name);
-    return checkImages({ registries, now: now() }, images, checkSettings(config, service, mine));
-  };
-  const checked = services.map((service) => checkOne(settings, service, { acting, judge }));
-  return { services: await Promise.all(checked), limits: registries.limits() };
+  return await withTools(settings, { name: 'updates', signal, progress: () => undefined }, async (tools) => {
+    const registries = openRegistries(tools, config);
+    const judge = async (service: ServiceConfig, images: readonly RunningImage[]) => {
+      const mine = decisions.filter((one) => one.service === service.name);
+      return checkImages({ registries, now: tools.now() }, images, checkSettings(config, service, mine));
+    };
+    const checked = services.map((service) => checkOne(settings, service, { acting, judge }));
+    return { services: await Promise.all(checked), limits: registries.limits() };
+  });
 }
 
 interface CheckRequest {

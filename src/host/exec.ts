@@ -73,7 +73,8 @@ export class Processes implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  async exec(argv: Argv, { input, ...options }: ExecOptions, caller: Caller): Promise<ExecResult> {
+  async exec(argv: Argv, { input, isSecret = false, ...options }: ExecOptions, from: Caller): Promise<ExecResult> {
+    const caller = isSecret ? unheard(from) : from;
     const stdin = input === undefined ? 'ignore' : 'pipe';
     const { child, done } = this.#start(argv, { ...options, stdin, stdout: 'pipe' }, caller);
     const stdout =
@@ -133,6 +134,11 @@ export class Processes implements AsyncDisposable {
     const gone = await endGroup(group, this.#settings.graceMs ?? 2_000);
     if (!gone) caller.log.error('a command was killed but does not end', { command: argv[0], group });
   }
+}
+
+/** Lines that were printed are what is logged as `debug`. */
+function unheard(caller: Caller): Caller {
+  return { ...caller, log: { ...caller.log, debug: () => undefined }, mask: () => '' };
 }
 
 function launch(

@@ -45,6 +45,7 @@ export function createTools(execution: Execution, ports: HostPorts, voice: StepV
     spawn: (argv, options = {}) => processes.spawn(argv, options, caller()),
     fetch: async (input, init) => fetchUntil(signal())(input, init),
     scratch: async () => (scratch ??= execution.scratch.make()),
+    mask: (secret) => masker.add(secret),
     secret: async (ref) => {
       const value = await ports.secret(ref);
       masker.add(value);

@@ -185,13 +185,18 @@ export interface Parts {
   data: boolean;
 }
 
-/** Before anything is stopped, where the plugin can tell: whether the release could run here now. */
+/** Before anything is stopped, where the plugin can tell: whether the release could run here now, and has its images. */
 export function lookFirst(
-  { service }: PlanContext,
+  context: PlanContext,
   release: ReturnType<typeof releaseOf>,
-  { data }: Pick<Parts, 'data'>,
+  { data, image }: Pick<Parts, 'data' | 'image'>,
 ): StepNode[] {
-  return service.can('ready') ? [service.do('ready', { release, data }, { title: 'nothing in its way' })] : [];
+  const { service } = context;
+  const registries = registriesOf(context);
+  return [
+    ...(service.can('ready') ? [service.do('ready', { release, data }, { title: 'nothing in its way' })] : []),
+    ...(image && service.can('bring') ? [service.do('bring', { release, registries }, { title: 'images' })] : []),
+  ];
 }
 
 /** From whatever is now to what a set holds, proven by the gate. `suffix` keeps the keys of two such ways apart. */

@@ -18,6 +18,8 @@ export interface ExecOptions {
   okCodes?: readonly number[];
   /** `background` (the default for children) runs under the configured nice and ionice. */
   priority?: 'background' | 'normal';
+  /** What it prints may hold a secret that nobody knows yet: it is not logged, and no error quotes it. */
+  isSecret?: boolean;
 }
 
 export interface ExecResult {
@@ -27,7 +29,7 @@ export interface ExecResult {
   stderr: string;
 }
 
-export interface SpawnOptions extends Omit<ExecOptions, 'input'> {
+export interface SpawnOptions extends Omit<ExecOptions, 'input' | 'isSecret'> {
   /** `pipe`, `ignore`, or an open file descriptor that the child gets. Default: `ignore`. */
   stdin?: 'pipe' | 'ignore' | number;
   stdout?: 'pipe' | 'ignore' | number;
@@ -97,6 +99,8 @@ export interface Tools<C = unknown> {
   fetch: typeof globalThis.fetch;
   /** The value behind a reference. It is masked in all that is logged or stored from now on. */
   secret(ref: SecretRef): Promise<string>;
+  /** Masks a secret that came from elsewhere than the configuration, in the same way. */
+  mask(secret: string): void;
   /** A directory of this step's own, empty at first, removed when the step has ended. */
   scratch(): Promise<string>;
   /** Another plugin instance that the plan handed to this step. */

@@ -91,6 +91,7 @@ function updateOf(release: JsonObject): [string, JsonObject][] {
     ['hold', { set: 'set-one', release }],
     ['letGo', { keep: 'set-one' }],
     ['ready', { release, data: true }],
+    ['bring', { release }],
     ['update', { to: '2', targets: [], release }],
     ['standby', { release }],
     ['revert', { release }],

@@ -75,6 +75,23 @@ describe('a command', () => {
     expect(told.toSorted()).toEqual(['stderr: three', 'stdout: one', 'stdout: two']);
   });
 
+  test('that may print a secret leaves nothing of it in the log and in errors', async () => {
+    await using stage = await openStage();
+    const exec = async (status: number) =>
+      stage.processes.exec(
+        ['sh', '-c', `echo hunter22; echo hunter23 >&2; exit ${status}`],
+        { isSecret: true },
+        stage.caller(),
+      );
+
+    const { stdout } = await exec(0);
+    const failed = await exec(3).catch((error: unknown) => error);
+
+    expect(stdout).toBe('hunter22\n');
+    expect(failed).toMatchObject({ code: 'HA_COMMAND_FAILED', message: 'sh failed with exit status 3' });
+    expect(stage.lines).toEqual([]);
+  });
+
   test('that succeeds may leave a process behind, as the start of a service does', async () => {
     await using stage = await openStage();
     const marker = newId();

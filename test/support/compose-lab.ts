@@ -1,15 +1,20 @@
 /** A homelab with one Compose project that comes from a real registry, on a real engine: for tests of its updates. */
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
+import type { FaultPoint } from '#kernel/fault.ts';
 import { canRunDocker, composePlugin, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
 import { hasTool } from '#test/support/needs.ts';
 import { needsRegistry, REGISTRY_USER, startRegistry, type TestRegistry } from '#test/support/registry.ts';
 import type { Pushed } from '#test/support/registry-images.ts';
+import { tempDir } from '#test/support/tmp.ts';
+import { eventually } from '#test/support/wait.ts';
 
 export interface ComposeLab extends AsyncDisposable {
   engine: TestEngine;
@@ -30,6 +35,8 @@ export interface ComposeLab extends AsyncDisposable {
   release(tag: string, wish?: ReleaseWish): Promise<Pushed>;
   /** A run of a workflow on the shop, to its end. */
   run(workflow: string, input?: string[], service?: string): Promise<RunDetail>;
+  /** A run of a workflow on the shop that has come to a point for the n-th time, and waits there until it is let go on. */
+  heldAt(workflow: string, at: { point: FaultPoint; passage?: number }, input?: string[]): Promise<HeldRun>;
   /** The id of the container of a Compose service, whether it runs or not. */
   container(service?: string): Promise<string>;
   inWeb(...words: string[]): Promise<string>;
@@ -37,6 +44,11 @@ export interface ComposeLab extends AsyncDisposable {
   runningImage(): Promise<string>;
   /** A file of the project's directory. */
   written(file: string): Promise<string>;
+}
+
+export interface HeldRun {
+  goOn(): Promise<void>;
+  ended: Promise<RunDetail>;
 }
 
 export interface ReleaseWish {
@@ -48,6 +60,8 @@ export interface ReleaseWish {
   command?: readonly string[];
   /** Shell commands that run before the usual ones. */
   first?: string;
+  /** Megabytes that cannot be packed any smaller, instead of programs. */
+  noise?: number;
 }
 
 export interface ComposeLabWish {
@@ -59,6 +73,8 @@ export interface ComposeLabWish {
   more?: string;
   /** YAML of one more destination. */
   destinations?: string;
+  /** How much room the engine has for all that it keeps: `48m`. */
+  room?: string;
   /** Whether `docker compose` is called instead of `docker-compose`. */
   plugin?: boolean;
   /**
@@ -67,6 +83,9 @@ export interface ComposeLabWish {
    */
   password?: boolean;
 }
+
+/** A run has come far in a few seconds; a machine that has much else to do is given time. */
+const HELD_MS = 300_000;
 
 export const canRunCompose = () => canRunDocker() && hasTool('docker-registry');
 
@@ -116,7 +135,7 @@ export async function startComposeLab(
   setEnv: (name: string, value: string) => void = () => undefined,
 ): Promise<ComposeLab> {
   await using stack = new AsyncDisposableStack();
-  const engine = stack.use(await startDocker());
+  const engine = stack.use(await startDocker({ room: wish.room }));
   const registry = stack.use(await startRegistry({ password: wish.password === true }));
   const lab = stack.use(await startHomelab(configOf({ engine, registry }, wish)));
   const layer = await rootFilesystem(engine);
@@ -130,6 +149,13 @@ export async function startComposeLab(
     setEnv('DOCKER_CONFIG', await loggedIn(lab, 'docker-of-the-test', [registry.host, nameOf(registry)]));
   }
   let repository = 0;
+  const run: ComposeLab['run'] = async (workflow, input = [], service = 'shop') => {
+    const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
+    const { stdout, stderr } = await lab.cli(words);
+    const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
+    if (detail === undefined) throw new Error(stderr);
+    return detail;
+  };
   const project = join(lab.dir, 'shop');
   const image = () => `${registry.host}/shop/web${repository}`;
   const container: ComposeLab['container'] = async (service = 'web') =>
@@ -140,7 +166,8 @@ export async function startComposeLab(
     const deed = bad ? 'echo spoiled > /data/schema; rm -f /data/note' : `echo ${tag} > /data/schema`;
     const script = `${first}; echo ${tag} > /version; ${deed}; exec sleep 1000`;
     const command = wished.command ?? ['sh', '-c', script];
-    return registry.push(`shop/web${repository}:${as}`, { layer, platforms, command });
+    const files = wished.noise === undefined ? layer : await noise(wished.noise);
+    return registry.push(`shop/web${repository}:${as}`, { layer: files, platforms, command });
   };
   const owned = stack.move();
   return {
@@ -163,12 +190,13 @@ export async function startComposeLab(
       await engine.compose(project, 'up', '-d');
       await inWeb('sh', '-c', 'echo precious > /data/note');
     },
-    async run(workflow, input = [], service = 'shop') {
-      const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-      const { stdout, stderr } = await lab.cli(words);
-      const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-      if (detail === undefined) throw new Error(stderr);
-      return detail;
+    run,
+    async heldAt(workflow, { point, passage = 1 }, input) {
+      await writeFile(join(faults, `${point}~hold~${passage}`), '');
+      const ended = run(workflow, input);
+      const held = join(faults, `held~${point}`);
+      await eventually(`${workflow} is held at ${point}`, () => existsSync(held), HELD_MS);
+      return { goOn: () => rm(held), ended };
     },
     runningImage: async () => engine.docker('inspect', '--format', '{{.Image}}', await container()),
     written: async (file) => readFile(join(project, file), 'utf8'),
@@ -200,4 +228,12 @@ async function rootFilesystem(engine: TestEngine): Promise<Buffer> {
   const { stdout } = await promisify(execFile)('docker', ['export', id], options);
   await engine.docker('rm', id);
   return stdout;
+}
+
+/** A layer of one file. */
+async function noise(megabytes: number): Promise<Buffer> {
+  await using folder = await tempDir();
+  await writeFile(join(folder.path, 'noise'), randomBytes(megabytes << 20));
+  const options = { encoding: 'buffer', maxBuffer: (megabytes + 1) << 20 } as const;
+  return (await promisify(execFile)('tar', ['-C', folder.path, '-cf', '-', 'noise'], options)).stdout;
 }

@@ -42,9 +42,18 @@ export function needsDocker(context: Pick<TestContext, 'skip'>): void {
   if (process.getuid?.() !== 0) context.skip('needs root, to start a Docker engine of its own');
 }
 
-export async function startDocker(): Promise<TestEngine> {
+export interface EngineWish {
+  /** All that the engine keeps fits in so much memory: `48m`. */
+  room?: string | undefined;
+}
+
+export async function startDocker({ room }: EngineWish = {}): Promise<TestEngine> {
   const directory = await tempDir();
   const at = (name: string) => join(directory.path, name);
+  if (room !== undefined) {
+    await mkdir(at('data'));
+    await call('mount', ['-t', 'tmpfs', '-o', `size=${room}`, 'tmpfs', at('data')]);
+  }
   const socket = at('docker.sock');
   const settings = [
     '--data-root',

@@ -1,14 +1,16 @@
-/** A line to a registry that can be broken: refuses, limits, or is cut in the middle of a download. */
+/** A line to a registry that can be broken: refuses, limits, or is cut or stands still in the middle of a download. */
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Trouble = 'none' | 'unauthorized' | 'limited' | 'cut';
+export type Trouble = 'none' | 'unauthorized' | 'limited' | 'cut' | 'stalled';
 
 export interface RegistryProxy extends AsyncDisposable {
   /** As it is written before the name of an image. */
   host: string;
   trouble: Trouble;
+  /** How many downloads stand still by now. */
+  stalled: number;
 }
 
 const STATUS: Partial<Record<Trouble, number>> = { unauthorized: 401, limited: 429 };
@@ -25,10 +27,12 @@ export async function startRegistryProxy(registry: string): Promise<RegistryProx
       answer.writeHead(reply.statusCode ?? 502, reply.headers);
       // The engine's downloads, and not the questions of whoever only wants to know what there is.
       const download = asked.url?.includes('/blobs/') === true && /^docker/i.test(asked.headers['user-agent'] ?? '');
-      if (proxy.trouble !== 'cut' || !download) return void reply.pipe(answer);
+      const { trouble } = proxy;
+      if ((trouble !== 'cut' && trouble !== 'stalled') || !download) return void reply.pipe(answer);
       // The head has promised more than ever comes.
       reply.once('data', (chunk: Buffer) => {
-        answer.write(chunk.subarray(0, chunk.length / 2), () => answer.destroy());
+        const half = () => (trouble === 'cut' ? answer.destroy() : (proxy.stalled += 1));
+        answer.write(chunk.subarray(0, chunk.length / 2), half);
         reply.destroy();
       });
     });
@@ -40,6 +44,7 @@ export async function startRegistryProxy(registry: string): Promise<RegistryProx
   const proxy: RegistryProxy = {
     host: `127.0.0.1:${own}`,
     trouble: 'none',
+    stalled: 0,
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();

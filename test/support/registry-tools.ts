@@ -29,6 +29,10 @@ export function registryTools({
     mostAtOnce: () => most,
     signal,
     now: () => new Date(),
+    mask: () => undefined,
+    async exec([program]) {
+      throw new Error(`${program} was started, and no program has to be`);
+    },
     async fetch(input, init) {
       const url = new URL(input instanceof Request ? input.url : input);
       const { pathname, search } = url;

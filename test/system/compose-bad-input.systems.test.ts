@@ -1,20 +1,14 @@
 /** What can be wrong with a Compose project, its registry and its engine: a clear error, the service runs, nothing is lost. */
 
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { RunDetail } from '#engine/run.ts';
 import type { FaultPoint } from '#kernel/fault.ts';
 import { type ComposeLab, canRunCompose, needsCompose, shopFile, startComposeLab } from '#test/support/compose-lab.ts';
 import { IMAGE } from '#test/support/docker.ts';
 import { type RegistryProxy, startRegistryProxy } from '#test/support/registry-proxy.ts';
-import { eventually } from '#test/support/wait.ts';
-
-/** An update has come that far in a few seconds; a machine that has much else to do is given time. */
-const HELD_MS = 300_000;
 
 let it: ComposeLab;
 let proxy: RegistryProxy;
@@ -44,17 +38,7 @@ afterEach(async () => {
   for (const order of await readdir(it.faults)) await rm(join(it.faults, order), { force: true });
 });
 
-/** An update that has come to a point for the n-th time, and waits there until it is let go on. */
-async function updateHeldAt(
-  point: FaultPoint,
-  passage: number,
-): Promise<{ goOn(): Promise<void>; ended: Promise<RunDetail> }> {
-  await writeFile(join(it.faults, `${point}~hold~${passage}`), '');
-  const ended = it.run('update');
-  const held = join(it.faults, `held~${point}`);
-  await eventually(`the update is held at ${point}`, () => existsSync(held), HELD_MS);
-  return { goOn: () => rm(held), ended };
-}
+const updateHeldAt = (point: FaultPoint, passage: number) => it.heldAt('update', { point, passage });
 
 const untouched = async (container: string) => {
   expect(await it.container()).toBe(container);

@@ -4,7 +4,7 @@ import type { service } from '#sdk/kinds/service.ts';
 import { checkUpdate } from './check-update.ts';
 import type { ComposeTools } from './config.ts';
 import { dump, load } from './databases.ts';
-import { fetch, hold, letGo } from './images.ts';
+import { bring, fetch, hold, letGo } from './images.ts';
 import { inspect, sources, validate } from './look.ts';
 import { requireProject } from './project.ts';
 import { ready } from './ready.ts';
@@ -30,6 +30,7 @@ export const actions: Implementation<(typeof service)['actions'], ComposeTools['
   letGo,
   update,
   ready,
+  bring,
   standby,
   revert,
   trial,

@@ -4,6 +4,7 @@ import { type Proposal, proposeUpdate } from '#sdk/versions/propose.ts';
 import { imageEdit } from './compose-file.ts';
 import type { ComposeTools } from './config.ts';
 import { readConfig } from './docker.ts';
+import { refuseLodgers } from './lodgers.ts';
 import { refuseOwn } from './own-container.ts';
 import { refuseTaken } from './ports.ts';
 import { composeFiles, type Project, requireProject, serviceNames } from './project.ts';
@@ -41,6 +42,7 @@ async function requireRepeatable(tools: ComposeTools, project: Project): Promise
     );
   }
   await refuseTaken(tools, ports, project.containers);
+  await refuseLodgers(tools, project.containers);
   const names = (await ownVolumes(tools, project)).map(({ name }) => name);
   await refuseShared(tools, { names, containers: project.containers });
 }

@@ -86,6 +86,10 @@ export const Update = z.object({
     .enum(['refuse', 'allow'])
     .default('refuse')
     .describe('What to do when a container of another project mounts a volume that a rollback would replace'),
+  shared_network: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe('What to do when a container of another project lives in the network of one that an update replaces'),
 });
 
 export type ComposeTools = Tools<

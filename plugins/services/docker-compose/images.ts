@@ -1,20 +1,16 @@
 /** Images on the engine: fetched by digest, kept by a tag of ours, given the names that the compose file uses. */
 import { createHash } from 'node:crypto';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Release, RunningImage, UpdateTarget } from '#sdk/kinds/service.ts';
 import { fits } from '#sdk/registry/manifest.ts';
 import { parseReference } from '#sdk/registry/reference.ts';
-import type { RegistriesSettings, RegistrySettings } from '#sdk/registry/settings.ts';
-import type { ExecOptions } from '#sdk/tools.ts';
+import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import { CheckSettings } from '#sdk/versions/settings.ts';
 import type { ComposeTools } from './config.ts';
 import { docker } from './docker.ts';
 import { requireProject } from './project.ts';
+import { pull } from './pull.ts';
 import { imagesOf } from './versions.ts';
-
-const PULL_MS = 3_600_000;
 
 /** Fetched by digest, so that no tag on this host moves: what runs, and what an `up` would run, stays as it is. */
 export async function fetch(
@@ -30,41 +26,6 @@ export async function fetch(
     await requirePlatform(tools, image, await pull(tools, { image, platform, registries, priority: 'background' }));
   }
   return { summary: `${wanted.size} ${wanted.size === 1 ? 'image' : 'images'} here` };
-}
-
-interface Wanted extends Pick<ExecOptions, 'priority'> {
-  image: string;
-  /** What runs, or ran: a compose file may ask for another platform than the host's. */
-  platform: string | null;
-  registries: RegistriesSettings;
-}
-
-/** @returns the platform that it was asked for. */
-async function pull(tools: ComposeTools, { image, platform, registries, ...options }: Wanted): Promise<string> {
-  const { registry } = parseReference(image);
-  const login = await loginFor(tools, registry, registries[registry]);
-  const host = (await docker(tools, ['version', '--format', '{{.Server.Os}}/{{.Server.Arch}}'])).trim();
-  const foreign = platform === null || fits(platform, host) ? null : platform;
-  const which = foreign === null ? [] : ['--platform', foreign];
-  await docker(tools, [...login, 'pull', ...which, '--', image], { timeoutMs: PULL_MS, ...options });
-  return foreign ?? host;
-}
-
-/** Docker's own file calls its own registry by an address. */
-const DOCKER_NAMES: Readonly<Record<string, string>> = { 'docker.io': 'https://index.docker.io/v1/' };
-
-/** Where a registry's password is configured here, Docker gets it in a file of its own, never in its arguments. */
-async function loginFor(
-  tools: ComposeTools,
-  host: string,
-  { username, password }: RegistrySettings = {},
-): Promise<string[]> {
-  if (username === undefined || password === undefined) return [];
-  const auth = Buffer.from(`${username}:${await tools.secret(password)}`).toString('base64');
-  const folder = await mkdtemp(join(await tools.scratch(), 'docker-'));
-  const content = JSON.stringify({ auths: { [DOCKER_NAMES[host] ?? host]: { auth } } });
-  await writeFile(join(folder, 'config.json'), content, { mode: 0o600 });
-  return ['--config', folder];
 }
 
 /** `nginx@sha256:…` for `nginx:1.3` of that digest. */
@@ -112,6 +73,15 @@ export async function bringImage(
   registries: RegistriesSettings,
 ): Promise<void> {
   if (image.imageId !== null && !(await isHere(tools, image.imageId))) await fetchAgain(tools, image, registries);
+}
+
+/** Before anything is stopped: an image that cannot be had is found out while the service still runs. */
+export async function bring(
+  tools: ComposeTools,
+  { release: { images }, registries }: { release: Release; registries: RegistriesSettings },
+): Promise<{ summary: string }> {
+  for (const image of images) await bringImage(tools, image, registries);
+  return { summary: `${images.length} ${images.length === 1 ? 'image' : 'images'} here` };
 }
 
 /** Gives an image of a release back the name that the compose file calls it by. */

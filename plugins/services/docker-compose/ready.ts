@@ -5,6 +5,7 @@ import { AutopilotError } from '#kernel/errors.ts';
 import type { Release } from '#sdk/kinds/service.ts';
 import type { ComposeTools } from './config.ts';
 import { docker, linesOf } from './docker.ts';
+import { refuseLodgers } from './lodgers.ts';
 import { refuseOwn } from './own-container.ts';
 import { refuseTaken } from './ports.ts';
 import { type Container, projectNamed, realPath } from './project.ts';
@@ -20,6 +21,7 @@ export async function ready(
   await refuseOwn(tools, containers);
   await refuseMoved(tools, detail);
   await refuseTaken(tools, detail.ports, containers);
+  await refuseLodgers(tools, containers);
   await refuseTakenNames(tools, detail, containers);
   await refuseTakenAddresses(tools, detail, containers);
   if (data) {

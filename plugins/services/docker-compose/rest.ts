@@ -8,6 +8,7 @@ import { compose, docker } from './docker.ts';
 import { refuseOwn } from './own-container.ts';
 import { type Container, type Project, projectNamed, requireProject, serviceNames, servicesOf } from './project.ts';
 import { forgetStopped, readStopped, writeStopped } from './stopped.ts';
+import { composeKnown } from './strangers.ts';
 import { watchProject } from './verdict.ts';
 
 /** Writes down what runs before it stops it: what a killed process has stopped is started by the next one. */
@@ -87,11 +88,10 @@ interface Some {
 /** Those that are listed go one by one, without the time that Compose needs; all of them in Compose's own order. */
 export async function stopServices(tools: ComposeTools, project: Project, { services, together }: Some): Promise<void> {
   if (services.length === 0) return;
-  if (together) {
-    await compose(tools, project, { words: ['stop', ...services], ...limit(tools) });
-    return;
-  }
-  for (const service of services) await docker(tools, ['stop', ...containersOf(project, service)], limit(tools));
+  const alone = together
+    ? await composeKnown(tools, project, { words: ['stop'], services, ...limit(tools) })
+    : services;
+  for (const service of alone) await docker(tools, ['stop', ...containersOf(project, service)], limit(tools));
 }
 
 export async function startServices(

@@ -10,6 +10,7 @@ import { imageId, nameAgain, pinned } from './images.ts';
 import { projectNamed, servicesOf } from './project.ts';
 import { type Detail, detailOf } from './release.ts';
 import { forgetStopped } from './stopped.ts';
+import { composeKnown } from './strangers.ts';
 import { imagesOf } from './versions.ts';
 import { makeVolumes } from './volumes.ts';
 
@@ -30,8 +31,8 @@ export async function update(
     if (!moved) await setImage(filesOf(tools, detail), target.name, target.reference);
     wanted.set(target.name, id);
   }
-  await up(tools, detail);
-  await requireImages(tools, detail, wanted);
+  const strangers = await up(tools, detail);
+  await requireImages(tools, detail, { wanted, strangers });
   const version = targets.map(({ reference }) => reference).join(', ');
   return { summary: `${version} runs`, version };
 }
@@ -55,15 +56,12 @@ export async function revert(
 ): Promise<{ summary: string; version: string | null }> {
   const detail = detailOf(release);
   if (image) await putImages(tools, release, registries);
-  await up(tools, detail);
+  const strangers = await up(tools, detail);
+  await ownNames(tools, detail);
   // Whatever was stopped on the way here runs now, as far as it is meant to.
   await forgetStopped(tools);
-  if (image)
-    await requireImages(
-      tools,
-      detail,
-      new Map(release.images.flatMap(({ name, imageId: id }) => (id === null ? [] : [[name, id]]))),
-    );
+  const wanted = new Map(release.images.flatMap(({ name, imageId: id }) => (id === null ? [] : [[name, id]])));
+  if (image) await requireImages(tools, detail, { wanted, strangers });
   const version = image ? release.version : null;
   return { summary: `${version ?? detail.services.join(', ')} runs again`, version };
 }
@@ -81,16 +79,42 @@ function filesOf(tools: ComposeTools, { files }: Detail): ProjectFiles {
   return { directory: tools.config.path, files };
 }
 
-/** What was stopped on purpose is not named, so it stays as it is. */
-async function up(tools: ComposeTools, { project, files, services: names }: Detail): Promise<void> {
+/**
+ * What was stopped on purpose is not named, so it stays as it is.
+ * @returns services that run and that the compose file does not name any more.
+ */
+async function up(tools: ComposeTools, { project, files, services }: Detail): Promise<string[]> {
   const place: ComposeProject = { name: project, directory: tools.config.path, files };
   // Compose makes a container anew when its image or its settings have changed, and starts it when they have not.
   const words = ['up', '-d', '--no-build'];
-  await compose(tools, place, { words: [...words, ...names], timeoutMs: UP_MS });
+  const strangers = await composeKnown(tools, place, { words, services, timeoutMs: UP_MS });
+  await startStrangers(tools, project, strangers);
   const stranded = await strandedServices(tools, project);
-  if (stranded.length === 0) return;
+  if (stranded.length === 0) return strangers;
   const again = [...words, '--no-deps', '--force-recreate', ...stranded];
   await compose(tools, place, { words: again, timeoutMs: UP_MS });
+  return strangers;
+}
+
+/**
+ * Compose moves a container out of the way (`1f3a9c0b77de_shop_web_1`) before it makes the new one. Where that failed,
+ * it takes the moved one for the right one, and whoever asks for it by its name would find nobody.
+ */
+async function ownNames(tools: ComposeTools, { project, names }: Detail): Promise<void> {
+  const { containers } = await projectNamed(tools, project);
+  for (const { id, name } of containers) {
+    const own = /^[0-9a-f]{12}_(.+)$/.exec(name)?.[1];
+    if (own === undefined || !names.includes(own) || containers.some((one) => one.name === own)) continue;
+    await docker(tools, ['rename', id, own]);
+  }
+}
+
+/** Of what the compose file does not name any more nobody can make a container; the one that is there was stopped by us. */
+async function startStrangers(tools: ComposeTools, project: string, strangers: readonly string[]): Promise<void> {
+  if (strangers.length === 0) return;
+  const { containers } = await projectNamed(tools, project);
+  const ids = containers.filter(({ service }) => strangers.includes(service)).map(({ id }) => id);
+  if (ids.length > 0) await docker(tools, ['start', ...ids]);
 }
 
 /** Those in the network of a container that is gone: Compose takes them for unchanged, and they reach nobody any more. */
@@ -105,11 +129,13 @@ async function strandedServices(tools: ComposeTools, name: string): Promise<stri
 async function requireImages(
   tools: ComposeTools,
   { project }: Detail,
-  wanted: ReadonlyMap<string, string>,
+  { wanted, strangers }: { wanted: ReadonlyMap<string, string>; strangers: readonly string[] },
 ): Promise<void> {
   const images = await imagesOf(tools, await projectNamed(tools, project));
   const one = images.find(({ name, imageId: id }) => wanted.has(name) && wanted.get(name) !== id);
-  const missing = [...wanted.keys()].filter((name) => !images.some((image) => image.name === name));
+  const absent = [...wanted.keys()].filter((name) => !images.some((image) => image.name === name));
+  // A container that its owner took out of the compose file, and that is gone, nobody can make again.
+  const missing = absent.filter((name) => !strangers.includes(name));
   if (one === undefined && missing.length === 0) return;
   const problem =
     one === undefined

@@ -178,6 +178,10 @@ export const service = kind('service', 'A program with data worth keeping', {
     input: z.object({ release: Release, data: z.boolean().describe('Whether data is about to be replaced') }),
     output: Done,
   }),
+  bring: optionalAction('idempotent', 'Brings what a release runs onto the host; changes nothing that runs', {
+    input: z.object({ release: Release, registries: Registries }),
+    output: Done,
+  }),
   standby: optionalAction('idempotent', 'Stops all of the service, and makes ready for the data of a release', {
     input: z.object({ release: Release }),
     output: Done,

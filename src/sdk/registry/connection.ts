@@ -2,12 +2,11 @@
 import { pause } from '#kernel/wait.ts';
 import { RegistryFailure } from '#sdk/registry/answer.ts';
 import { parseChallenge } from '#sdk/registry/challenge.ts';
-import type { Credentials } from '#sdk/registry/credentials.ts';
 import type { Gate } from '#sdk/registry/gate.ts';
 import { type Heard, send } from '#sdk/registry/http.ts';
 import type { RateLimits } from '#sdk/registry/limits.ts';
 import { refusal, tooMany } from '#sdk/registry/refusal.ts';
-import type { RegistryTools } from '#sdk/registry/settings.ts';
+import type { Credentials, RegistryTools } from '#sdk/registry/settings.ts';
 import { authorization, type Entrance } from '#sdk/registry/token.ts';
 
 export interface RegistryAsk {
@@ -104,8 +103,9 @@ async function polite(
 
 /** Finds out whether the registry speaks https, and what it asks for. @throws RegistryFailure */
 async function enter(ports: ConnectionPorts): Promise<Entrance> {
-  const credentials = await ports.credentials();
   const { base, heard } = await reach(ports);
+  // Nobody is asked for them, least of all a helper, before the registry wants to know.
+  const credentials = heard.status === 401 || heard.status === 403 ? await ports.credentials() : null;
   if (heard.status === 401) {
     const challenge = parseChallenge(heard.headers.get('www-authenticate'));
     if (challenge === null) {
@@ -113,7 +113,7 @@ async function enter(ports: ConnectionPorts): Promise<Entrance> {
     }
     return { base, challenge, credentials };
   }
-  if (heard.status === 200) return { base, challenge: null, credentials };
+  if (heard.status === 200) return { base, challenge: null, credentials: null };
   throw refusal(heard, {
     registry: ports.registry,
     repository: '',

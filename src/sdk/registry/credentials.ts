@@ -6,14 +6,8 @@ import process from 'node:process';
 import { z } from 'zod';
 import { errorText, systemCode } from '#kernel/errors.ts';
 import { RegistryFailure } from '#sdk/registry/answer.ts';
-import type { RegistriesSettings, RegistryTools } from '#sdk/registry/settings.ts';
-
-export interface Credentials {
-  username: string;
-  password: string;
-  /** Where they are from, for messages. */
-  from: string;
-}
+import { askHelper } from '#sdk/registry/credential-helper.ts';
+import type { Credentials, RegistriesSettings, RegistryTools } from '#sdk/registry/settings.ts';
 
 const DockerConfig = z.object({
   auths: z
@@ -30,6 +24,14 @@ export function dockerConfigFile(): string {
   return join(folder === '' ? join(homedir(), '.docker') : folder, 'config.json');
 }
 
+export interface CredentialsWish {
+  registries: RegistriesSettings;
+  /** Docker's own file with credentials. */
+  dockerConfig?: string;
+  /** How long a helper may take (milliseconds). */
+  helperMs?: number | undefined;
+}
+
 /**
  * @returns null: nothing is known, so we ask as anybody.
  * @throws RegistryFailure when there is something that cannot be read or used: asking as anybody would mislead.
@@ -37,35 +39,40 @@ export function dockerConfigFile(): string {
 export async function credentialsFor(
   tools: RegistryTools,
   registry: string,
-  { registries, dockerConfig }: { registries: RegistriesSettings; dockerConfig: string },
+  { registries, dockerConfig = dockerConfigFile(), helperMs }: CredentialsWish,
 ): Promise<Credentials | null> {
   const own = registries[registry];
   if (own?.username !== undefined && own.password !== undefined) {
     const from = `updates.registries of the configuration`;
-    return { username: own.username, password: await tools.secret(own.password), from };
+    return { kind: 'password', username: own.username, password: await tools.secret(own.password), from };
   }
-  return fromDocker(registry, dockerConfig);
-}
-
-async function fromDocker(registry: string, file: string): Promise<Credentials | null> {
-  const config = await readDockerConfig(file);
+  const config = await readDockerConfig(dockerConfig);
   if (config === null) return null;
-  const names = spellings(registry);
-  const entry = names.map((name) => config.auths[name]).find((one) => one !== undefined);
-  if (entry?.identitytoken !== undefined && entry.identitytoken !== '') {
-    throw unsupported(`Docker’s ${file} has a token of identity for ${registry}, which cannot be used here`);
-  }
-  if (entry?.auth !== undefined && entry.auth !== '') return decoded(entry.auth, file);
-  const helper = names.map((name) => config.credHelpers[name]).find((one) => one !== undefined);
-  const store = helper ?? (entry === undefined ? undefined : config.credsStore);
-  if (store === undefined || store === '') return null;
-  throw unsupported(
-    `the credentials of ${registry} are kept by the helper docker-credential-${store} (${file}), which is not asked`,
-  );
+  const helper = helperFor(registry, config);
+  if (helper === '') return inFile(tools, registry, { config, file: dockerConfig });
+  const [name = registry] = spellings(registry);
+  return askHelper(tools, { helper, registry: name, file: dockerConfig }, helperMs);
 }
 
-function unsupported(what: string): RegistryFailure {
-  return new RegistryFailure('unsupported', `${what}; name username and password under  updates.registries`);
+/** As Docker chooses: one for this registry goes before the one for all. Empty: what the file itself holds. */
+function helperFor(registry: string, { credHelpers, credsStore }: DockerConfig): string {
+  const named = spellings(registry).map((name) => credHelpers[name]);
+  return named.find((one) => one !== undefined) ?? credsStore;
+}
+
+function inFile(
+  tools: RegistryTools,
+  registry: string,
+  { config, file }: { config: DockerConfig; file: string },
+): Credentials | null {
+  const { auth = '', identitytoken = '' } =
+    spellings(registry)
+      .map((name) => config.auths[name])
+      .find((one) => one !== undefined) ?? {};
+  const found =
+    identitytoken === '' ? decoded(auth, file) : ({ kind: 'token', token: identitytoken, from: file } as const);
+  if (found !== null) tools.mask(found.kind === 'token' ? found.token : found.password);
+  return found;
 }
 
 async function readDockerConfig(file: string): Promise<DockerConfig | null> {
@@ -92,9 +99,10 @@ function spellings(registry: string): string[] {
   ];
 }
 
-function decoded(auth: string, file: string): Credentials {
+function decoded(auth: string, file: string): Credentials | null {
+  if (auth === '') return null;
   const text = Buffer.from(auth, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   if (colon < 1) throw new RegistryFailure('unauthorized', `Docker’s ${file} has credentials that cannot be read`);
-  return { username: text.slice(0, colon), password: text.slice(colon + 1), from: file };
+  return { kind: 'password', username: text.slice(0, colon), password: text.slice(colon + 1), from: file };
 }

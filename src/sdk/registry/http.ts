@@ -7,6 +7,8 @@ export interface Ask {
   url: URL;
   method?: 'GET' | 'HEAD';
   headers?: Record<string, string>;
+  /** Sent as a form, by POST. It holds secrets, so it is sent to this address and no other. */
+  form?: Record<string, string>;
 }
 
 export interface Heard {
@@ -21,10 +23,11 @@ const LIMIT_MS = 20_000;
 const LARGEST = 8 * 1024 * 1024;
 
 /** @throws RegistryFailure `unreachable` without an answer, `bad_answer` for one that must not be used. */
-export async function send(tools: RegistryTools, { url, method = 'GET', headers = {} }: Ask): Promise<Heard> {
+export async function send(tools: RegistryTools, { url, method = 'GET', headers = {}, form }: Ask): Promise<Heard> {
   const signal = AbortSignal.any([tools.signal, AbortSignal.timeout(LIMIT_MS)]);
   try {
-    const response = await tools.fetch(url, { method, headers, signal });
+    const posted = form && ({ method: 'POST', body: new URLSearchParams(form), redirect: 'error' } as const);
+    const response = await tools.fetch(url, { method, headers, signal, ...posted });
     // What a registry keeps elsewhere it redirects to; but never from an encrypted place to one that is not.
     if (url.protocol === 'https:' && response.redirected && !response.url.startsWith('https:')) {
       await response.body?.cancel();

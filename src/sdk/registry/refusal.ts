@@ -1,8 +1,8 @@
 /** What an answer of a registry means that does not hold what was asked for. */
 import { jsonIn } from '#kernel/json.ts';
 import { RegistryFailure } from '#sdk/registry/answer.ts';
-import type { Credentials } from '#sdk/registry/credentials.ts';
 import type { Heard } from '#sdk/registry/http.ts';
+import type { Credentials } from '#sdk/registry/settings.ts';
 
 interface About {
   registry: string;
@@ -37,7 +37,8 @@ export function readJson({ body }: Pick<Heard, 'body'>): unknown {
 /** Docker Hub says the same of an image that does not exist. */
 function noEntry(status: number, credentials: Credentials | null): string {
   if (credentials !== null) {
-    return `the credentials of ${credentials.username} (from ${credentials.from}) are not enough (${status})`;
+    const who = credentials.kind === 'token' ? 'the token of identity' : `the credentials of ${credentials.username}`;
+    return `${who} (from ${credentials.from}) ${credentials.kind === 'token' ? 'is' : 'are'} not enough (${status})`;
   }
   return `it does not exist, or asks for credentials (${status}); they go under  updates.registries`;
 }

@@ -2,14 +2,14 @@
 import { z } from 'zod';
 import { type Answer, answered, RegistryFailure } from '#sdk/registry/answer.ts';
 import { type Connection, openConnection } from '#sdk/registry/connection.ts';
-import { credentialsFor, dockerConfigFile } from '#sdk/registry/credentials.ts';
+import { type CredentialsWish, credentialsFor } from '#sdk/registry/credentials.ts';
 import { openGate } from '#sdk/registry/gate.ts';
 import type { Heard } from '#sdk/registry/http.ts';
 import { type RateLimit, RateLimits } from '#sdk/registry/limits.ts';
 import * as documents from '#sdk/registry/manifest.ts';
 import { type ImageReference, isTag } from '#sdk/registry/reference.ts';
 import { readJson } from '#sdk/registry/refusal.ts';
-import type { RegistriesSettings, RegistryTools } from '#sdk/registry/settings.ts';
+import type { RegistryTools } from '#sdk/registry/settings.ts';
 
 export type Repository = Pick<ImageReference, 'registry' | 'repository'>;
 
@@ -34,10 +34,7 @@ export interface Registries {
   limits(): RateLimit[];
 }
 
-export interface RegistriesOptions {
-  registries: RegistriesSettings;
-  /** Docker's own file with credentials. */
-  dockerConfig?: string;
+export interface RegistriesOptions extends CredentialsWish {
   /** How many requests each registry gets at a time. */
   atOnce?: number;
 }
@@ -46,7 +43,7 @@ const AT_ONCE = 8;
 
 /** Answers are remembered as long as the object lives: one check, over however many services. */
 export function openRegistries(tools: RegistryTools, options: RegistriesOptions): Registries {
-  const { registries, dockerConfig = dockerConfigFile(), atOnce = AT_ONCE } = options;
+  const { registries, atOnce = AT_ONCE } = options;
   const open = new Map<string, { connection: Connection; limits: RateLimits }>();
   const known = new Map<string, Promise<Answer<unknown>>>();
 
@@ -58,7 +55,7 @@ export function openRegistries(tools: RegistryTools, options: RegistriesOptions)
       tools,
       registry,
       insecure: registries[registry]?.insecure,
-      credentials: () => credentialsFor(tools, registry, { registries, dockerConfig }),
+      credentials: () => credentialsFor(tools, registry, options),
       limits,
       gate: openGate(atOnce),
     });

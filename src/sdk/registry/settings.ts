@@ -11,7 +11,13 @@ export const RegistrySettings = z.object({
 });
 export type RegistrySettings = z.output<typeof RegistrySettings>;
 
+/** Who we are at a registry. */
+export type Credentials = {
+  /** Where they are from, for messages. */
+  from: string;
+} & ({ kind: 'password'; username: string; password: string } | { kind: 'token'; token: string });
+
 /** By host, as it stands in the names of images: `ghcr.io`, `registry.lan:5000`, `docker.io`. */
 export type RegistriesSettings = Readonly<Record<string, RegistrySettings>>;
 
-export type RegistryTools = Pick<Tools, 'fetch' | 'secret' | 'signal' | 'now'>;
+export type RegistryTools = Pick<Tools, 'exec' | 'fetch' | 'mask' | 'secret' | 'signal' | 'now'>;

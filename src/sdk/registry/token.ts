@@ -2,11 +2,10 @@
 import { z } from 'zod';
 import { RegistryFailure } from '#sdk/registry/answer.ts';
 import type { Challenge } from '#sdk/registry/challenge.ts';
-import type { Credentials } from '#sdk/registry/credentials.ts';
-import { send } from '#sdk/registry/http.ts';
+import { type Ask, send } from '#sdk/registry/http.ts';
 import type { RateLimits } from '#sdk/registry/limits.ts';
 import { readJson, refusal } from '#sdk/registry/refusal.ts';
-import type { RegistryTools } from '#sdk/registry/settings.ts';
+import type { Credentials, RegistryTools } from '#sdk/registry/settings.ts';
 
 export interface Entrance {
   base: URL;
@@ -25,45 +24,58 @@ export interface TokenPorts {
 export async function authorization(ports: TokenPorts, entrance: Entrance, repository: string): Promise<string | null> {
   const { challenge, credentials } = entrance;
   if (challenge === null) return null;
-  const basic = credentials === null ? null : basicOf(credentials);
-  if (challenge.scheme === 'basic') return basic;
-  return `Bearer ${await token(ports, { challenge, basic, entrance, repository })}`;
+  if (challenge.scheme === 'bearer') return `Bearer ${await token(ports, { challenge, entrance, repository })}`;
+  if (credentials?.kind !== 'token') return basicOf(credentials);
+  const message = `${ports.registry} wants a password, and ${credentials.from} has a token of identity`;
+  throw new RegistryFailure('unsupported', `${message}; name username and password under  updates.registries`);
 }
 
 const Token = z
   .object({ token: z.string().min(1).optional(), access_token: z.string().min(1).optional() })
   .transform(({ token, access_token: other }) => token ?? other);
 
-async function token(
-  ports: TokenPorts,
-  {
-    challenge,
-    basic,
-    entrance,
-    repository,
-  }: { challenge: Challenge & { scheme: 'bearer' }; basic: string | null; entrance: Entrance; repository: string },
-): Promise<string> {
+interface TokenWish {
+  challenge: Challenge & { scheme: 'bearer' };
+  entrance: Entrance;
+  repository: string;
+}
+
+async function token(ports: TokenPorts, wish: TokenWish): Promise<string> {
   const { registry } = ports;
+  const { challenge, entrance, repository } = wish;
+  const { credentials } = entrance;
   const url = new URL(challenge.realm);
   if (url.protocol !== 'https:' && (url.protocol !== 'http:' || entrance.base.protocol !== 'http:')) {
     throw new RegistryFailure('bad_answer', `${registry} sends us for a token to ${url.host}, without encryption`);
   }
-  if (challenge.service !== null) url.searchParams.set('service', challenge.service);
-  url.searchParams.set('scope', `repository:${repository}:pull`);
-  const heard = await send(ports.tools, { url, headers: basic === null ? {} : { authorization: basic } });
+  const heard = await send(ports.tools, askFor(url, wish));
   ports.limits.note(heard, ports.tools.now());
   if (heard.status !== 200)
-    throw refusal(heard, {
-      registry,
-      repository,
-      credentials: entrance.credentials,
-      waitMs: ports.limits.waitMs(ports.tools.now()),
-    });
+    throw refusal(heard, { registry, repository, credentials, waitMs: ports.limits.waitMs(ports.tools.now()) });
   const given = Token.safeParse(readJson(heard));
   if (given.data !== undefined) return given.data;
   throw new RegistryFailure('bad_answer', `${url.host} gave no token for ${registry}/${repository}`);
 }
 
-function basicOf({ username, password }: Credentials): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+/** A password is shown in a header; a token of identity is exchanged, as OAuth 2 has it for one that refreshes. */
+function askFor(url: URL, { challenge, entrance: { credentials }, repository }: TokenWish): Ask {
+  const about = {
+    ...(challenge.service === null ? {} : { service: challenge.service }),
+    scope: `repository:${repository}:pull`,
+  };
+  if (credentials?.kind === 'token') {
+    const form = { grant_type: 'refresh_token', client_id: CLIENT, refresh_token: credentials.token, ...about };
+    return { url, form };
+  }
+  for (const [name, value] of Object.entries(about)) url.searchParams.set(name, value);
+  const basic = basicOf(credentials);
+  return { url, headers: basic === null ? {} : { authorization: basic } };
+}
+
+/** Who asks, for the books of whoever gives tokens. */
+const CLIENT = 'homelab-autopilot';
+
+function basicOf(credentials: Credentials | null): string | null {
+  if (credentials?.kind !== 'password') return null;
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
 }

@@ -1,21 +1,30 @@
 /** Containers as guests, on a real engine: a snapshot brings image, configuration and data back together. */
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openPlugin, type PluginHarness } from '#host/harness.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { plugin } from '#plugins/hypervisors/docker/index.ts';
 import { type GuestBed, keepsGuests, keepsSnapshots } from '#test/plugins/hypervisors/promises.ts';
 import { canRunDocker, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
+import { withGpuHook } from '#test/support/gpu.ts';
+import { type TempDir, tempDir } from '#test/support/tmp.ts';
 
 let engine: TestEngine;
 let harness: PluginHarness;
 
+let programs: TempDir;
+
 beforeAll(async () => {
-  if (canRunDocker()) engine = await startDocker();
+  if (!canRunDocker()) return;
+  programs = await tempDir();
+  vi.stubEnv('PATH', await withGpuHook(programs.path));
+  engine = await startDocker();
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await engine?.[Symbol.asyncDispose]();
+  await programs?.[Symbol.asyncDispose]();
 });
 beforeEach(async (context) => {
   needsDocker(context);
@@ -138,6 +147,32 @@ describe('a container with everything', () => {
         'net.core.somaxconn=99',
         '--init=false',
       ],
+      ...['--gpus', '"device=0","capabilities=utility"', '--device-cgroup-rule', 'c 1:3 mr', '--shm-size', '32m'],
+      ...['--runtime', 'io.containerd.runc.v2', '--security-opt', 'no-new-privileges:true', '--group-add', '44'],
+      ...['--security-opt', 'seccomp=unconfined', '--cap-add', 'SYS_NICE', '--ipc', 'shareable', '--pid', 'host'],
+      ...[
+        '--oom-score-adj',
+        '100',
+        '--cpus',
+        '0.5',
+        '--cpuset-cpus',
+        '0',
+        '--pids-limit',
+        '100',
+        '--memory-swap',
+        '96m',
+      ],
+      ...[
+        '--dns',
+        '10.213.7.1',
+        '--dns-search',
+        'example.lan',
+        '--dns-option',
+        'ndots:2',
+        '--domainname',
+        'example.lan',
+      ],
+      ...['--workdir', '/tmp', '--tty', '--interactive', '--expose', '81/udp'],
     ];
     await engine.docker('create', ...words, IMAGE, ...SLEEP);
     await withMac('notes', '02:42:ac:11:00:99');
@@ -150,6 +185,14 @@ describe('a container with everything', () => {
 
   test('comes back exactly after it was replaced by another image with other data', async () => {
     const before = await shape();
+    expect(before).toMatchObject({
+      HostConfig: {
+        DeviceRequests: [{ DeviceIDs: ['0'], Capabilities: [['utility', 'gpu']] }],
+        DeviceCgroupRules: ['c 1:3 mr'],
+        Runtime: 'io.containerd.runc.v2',
+        ShmSize: 32 << 20,
+      },
+    });
     const facts = () => inside('sh', '-c', 'stat -c "%n %a %u:%g %F" /data /data/a /data/dir /data/link; cat /data/a');
     const files = await facts();
     const made = await act('snapshot', AT);

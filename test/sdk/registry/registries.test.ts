@@ -202,24 +202,7 @@ describe('a registry with a password', () => {
     expect(JSON.stringify(answer)).toContain('updates.registries');
   });
 
-  test.each([
-    ['pass', (host: string) => ({ credHelpers: { [host]: 'pass' } })],
-    ['desktop', (host: string) => ({ auths: { [host]: {} }, credsStore: 'desktop' })],
-  ])('says that the helper %s for credentials is not asked', async (helper, config) => {
-    await using dir = await tempDir();
-    const dockerConfig = join(dir.path, 'config.json');
-    await writeFile(dockerConfig, JSON.stringify(config(closed.host)));
-
-    const answer = await ask({ dockerConfig });
-
-    expect(answer).toMatchObject({
-      ok: false,
-      reason: 'unsupported',
-      detail: expect.stringContaining(`docker-credential-${helper}`),
-    });
-  });
-
-  test('says that a token of identity cannot be used', async () => {
+  test('says that a token of identity is of no use where a password is wanted', async () => {
     await using dir = await tempDir();
     const dockerConfig = join(dir.path, 'config.json');
     const entry = { auth: Buffer.from('me:').toString('base64'), identitytoken: 'secret-token' };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type ComposeLab, canRunCompose, needsCompose, shopFile, startComposeLab } from '#test/support/compose-lab.ts';
+import { composeShape } from '#test/support/container-shape.ts';
 import { needs } from '#test/support/needs.ts';
 import { root } from '#test/support/sources.ts';
 
@@ -32,31 +33,6 @@ afterAll(async () => {
 // What is rolled back once is held from then on, so that no two tests roll the same version back.
 
 beforeEach(needsCompose);
-
-/** All that the engine knows of how a container is to be, without what is another one for each. */
-async function shape(): Promise<unknown> {
-  const printed = await it.engine.docker('container', 'inspect', await it.container());
-  const [{ HostConfig, Config, NetworkSettings, Mounts }] = JSON.parse(printed);
-  const { Image: _image, Hostname: _hostname, Labels: labels, ...config } = Config;
-  const networks = Object.entries<{ IPAMConfig: unknown; Aliases: string[]; MacAddress: string }>(
-    NetworkSettings.Networks,
-  ).map(([name, { IPAMConfig, Aliases, MacAddress }]) => ({
-    name,
-    IPAMConfig,
-    MacAddress,
-    // The engine adds the short id of the container.
-    aliases: Aliases.filter((alias) => !/^[0-9a-f]{12}$/.test(alias)).toSorted(),
-  }));
-  const mounts = Mounts.map(({ Name, Destination }: Record<string, string>) => `${Name} ${Destination}`).toSorted();
-  // Compose writes into the new container's settings which anonymous volumes it took over.
-  const { Binds: _binds, Mounts: _mounts, ...host } = HostConfig;
-  const { Cmd: _command, Volumes: _volumes, Env, ...rest } = config;
-  // What docker-compose 1.29 tells a Swarm of old times.
-  const settings = { ...rest, Env: Env.filter((one: string) => !one.startsWith('affinity:')) };
-  // Where Compose found its files is written as it was told them.
-  const own = Object.entries(labels).filter(([label]) => !label.startsWith('com.docker.compose.'));
-  return { host, settings, networks, mounts, labels: Object.fromEntries(own) };
-}
 
 test('when the replacement cannot even be started, the old container is back, whatever its compose file promises', async () => {
   const ignored = `    deploy: { update_config: { failure_action: rollback } }\n    init: true`;
@@ -94,18 +70,18 @@ test('devices, addresses, aliases, labels, limits and volumes without a name sur
   const file = (image: string) => `version: "2.4"\n${shopFile(image, { web, more })}`;
   await it.open((image) => file(image).replace('["files:/data"]', '["files:/data", "/cache"]'));
   await it.inWeb('sh', '-c', 'echo warm > /cache/warm');
-  const before = await shape();
+  const before = await composeShape(it.engine, await it.container());
   await it.release('1.1');
   await it.release('1.8', { bad: true });
 
   const update = await it.run('update', ['to=1.1']);
-  const after = await shape();
+  const after = await composeShape(it.engine, await it.container());
   const cache = await it.inWeb('cat', '/cache/warm');
   const failed = await it.run('update');
 
   expect([update.status, failed.status]).toEqual(['succeeded', 'rolled_back']);
   expect(after).toEqual(before);
-  expect(await shape()).toEqual(before);
+  expect(await composeShape(it.engine, await it.container())).toEqual(before);
   expect([cache, await it.inWeb('cat', '/cache/warm')]).toEqual(['warm', 'warm']);
 });
 
