@@ -14,6 +14,9 @@ const call = promisify(execFile);
 
 const TOOLS = ['virsh', 'libvirtd', 'virtlogd', 'qemu-img', 'qemu-system-x86_64', 'unshare', 'flock'];
 
+/** How long to wait for it: test files take turns. */
+export const LIBVIRT_PATIENCE_MS = 900_000;
+
 export interface TestLibvirt extends AsyncDisposable {
   virsh(...words: string[]): Promise<string>;
   /** Takes a guest away before the end. */

@@ -10,7 +10,14 @@ import { fingerprintOf } from '#test/plugins/hypervisors/proxmox-bed.ts';
 import { sayToGuest } from '#test/support/boot-guest.ts';
 import { makeCertificates } from '#test/support/certificates.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
-import { canRunLibvirt, needsLibvirt, startLibvirt, type TestGuest, type TestLibvirt } from '#test/support/libvirt.ts';
+import {
+  canRunLibvirt,
+  LIBVIRT_PATIENCE_MS,
+  needsLibvirt,
+  startLibvirt,
+  type TestGuest,
+  type TestLibvirt,
+} from '#test/support/libvirt.ts';
 import { needs } from '#test/support/needs.ts';
 import { startSshd } from '#test/support/sshd.ts';
 import { tempDir } from '#test/support/tmp.ts';
@@ -18,8 +25,6 @@ import { KEY, startUnraid } from '#test/support/unraid/server.ts';
 import { realWorld } from '#test/support/unraid/worlds.ts';
 import { startVsphereProxy, type VsphereProxy } from '#test/support/vsphere/proxy.ts';
 import { canSimulate, needsSimulator, PASSWORD, startSimulator, USER } from '#test/support/vsphere/simulator.ts';
-
-const PATIENCE_MS = 300_000;
 
 /** Unraid's machine is a real one of libvirt. That of govmomi's simulator has no disk but a text that follows its snapshots. */
 const SIMULATED = 'ha-host_VM0';
@@ -91,7 +96,7 @@ let stage: Stage;
 
 beforeAll(async () => {
   if (canRunLibvirt() && canSimulate()) stage = await openStage();
-}, PATIENCE_MS);
+}, LIBVIRT_PATIENCE_MS);
 afterAll(() => stack.disposeAsync());
 beforeEach(async (context) => {
   needsLibvirt(context);

@@ -4,16 +4,21 @@ import { openPlugin, type PluginHarness } from '#host/harness.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import { plugin } from '#plugins/hypervisors/libvirt/index.ts';
 import { type GuestBed, keepsGuests, keepsSnapshots } from '#test/plugins/hypervisors/promises.ts';
-import { canRunLibvirt, needsLibvirt, startLibvirt, type TestGuest, type TestLibvirt } from '#test/support/libvirt.ts';
+import {
+  canRunLibvirt,
+  LIBVIRT_PATIENCE_MS,
+  needsLibvirt,
+  startLibvirt,
+  type TestGuest,
+  type TestLibvirt,
+} from '#test/support/libvirt.ts';
 
 let libvirt: TestLibvirt;
 let harness: PluginHarness;
 
-const PATIENCE_MS = 300_000;
-
 beforeAll(async () => {
   if (canRunLibvirt()) libvirt = await startLibvirt();
-}, PATIENCE_MS);
+}, LIBVIRT_PATIENCE_MS);
 afterAll(async () => {
   await libvirt?.[Symbol.asyncDispose]();
 });

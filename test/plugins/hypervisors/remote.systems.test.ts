@@ -12,7 +12,13 @@ import type { Plugin } from '#sdk/contract.ts';
 import type { SecretRef } from '#sdk/secret.ts';
 import { makeSelfSigned } from '#test/support/certificates.ts';
 import { canRunDocker, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
-import { canRunLibvirt, needsLibvirt, startLibvirt, type TestLibvirt } from '#test/support/libvirt.ts';
+import {
+  canRunLibvirt,
+  LIBVIRT_PATIENCE_MS,
+  needsLibvirt,
+  startLibvirt,
+  type TestLibvirt,
+} from '#test/support/libvirt.ts';
 import { needs } from '#test/support/needs.ts';
 import { startSshd, type TestSshd } from '#test/support/sshd.ts';
 import { tempDir } from '#test/support/tmp.ts';
@@ -108,7 +114,7 @@ describe('a libvirt of another machine', () => {
 
   beforeAll(async () => {
     if (canRunLibvirt()) virtual = await startLibvirt();
-  }, PATIENCE_MS);
+  }, LIBVIRT_PATIENCE_MS);
   afterAll(async () => {
     await virtual?.[Symbol.asyncDispose]();
   });

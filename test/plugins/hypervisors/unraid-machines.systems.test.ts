@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { JsonObject } from '#kernel/json.ts';
 import { type GuestBed, keepsSnapshots } from '#test/plugins/hypervisors/promises.ts';
-import { canRunLibvirt, needsLibvirt, startLibvirt, type TestLibvirt } from '#test/support/libvirt.ts';
+import {
+  canRunLibvirt,
+  LIBVIRT_PATIENCE_MS,
+  needsLibvirt,
+  startLibvirt,
+  type TestLibvirt,
+} from '#test/support/libvirt.ts';
 import { needs } from '#test/support/needs.ts';
 import { root } from '#test/support/sources.ts';
 import { startSshd, type TestSshd } from '#test/support/sshd.ts';
@@ -15,7 +21,6 @@ import { tempDir } from '#test/support/tmp.ts';
 import { realWorld } from '#test/support/unraid/worlds.ts';
 import { loginTo, openUnraidBed, type UnraidBed } from './unraid-bed.ts';
 
-const PATIENCE_MS = 300_000;
 const LABEL = 'autopilot-b7k2';
 /** No Docker answers here: its half of the server is another test's. */
 const NO_DOCKER = 'SetEnv DOCKER_HOST=unix:///nowhere\n';
@@ -25,7 +30,7 @@ let sshd: TestSshd;
 
 beforeAll(async () => {
   if (canRunLibvirt()) libvirt = await startLibvirt();
-}, PATIENCE_MS);
+}, LIBVIRT_PATIENCE_MS);
 afterAll(async () => {
   await libvirt?.[Symbol.asyncDispose]();
 });
