@@ -16,6 +16,8 @@ export interface Place extends AsyncDisposable {
   root: string;
   /** What the other side puts behind the name of every file. */
   suffix?: string;
+  /** The files of sets as another program finds them there, where they are no files below the root. */
+  parts?(): Promise<string[]>;
 }
 
 export type OpenPlace = (context: Pick<TestContext, 'skip'>) => Promise<Place>;
@@ -47,11 +49,17 @@ export async function filesBelow(root: string, suffix = ''): Promise<string[]> {
 
 const PARTS = ['SHA256SUMS', 'data.tar.zst', 'manifest.json', 'restore.sh'];
 
-/** Sets come there and back whole, and damage is found. */
-export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string } = {}): void {
+/** The files of sets that the other side has. Notes of them need not be files. */
+async function partsAt({ root, suffix, parts }: Place): Promise<string[]> {
+  const found = parts === undefined ? await filesBelow(root, suffix) : await parts();
+  return found.filter((path) => !path.endsWith('/annotations.json')).toSorted();
+}
+
+/** Brought there, proved to be there, and brought back. */
+export function comesBackWhole(open: OpenPlace, how = 'read back'): void {
   test('a set is copied, verified, listed with its facts, and restored whole from there', async (context) => {
     await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
+    const { bed } = place;
     const { source, directory } = await stageSet(bed);
 
     const checked = await bed.destination('nas', 'check', { sources: [source] });
@@ -61,9 +69,7 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
     const listed = await bed.destination('nas', 'list', { service: SERVICE });
 
     expect(checked['freeBytes'] === null || Number(checked['freeBytes']) > 0).toBe(true);
-    expect(await filesBelow(root, suffix)).toEqual(
-      [...PARTS, 'annotations.json'].toSorted().map((part) => `${SERVICE}/set-one/${part}`),
-    );
+    expect(await partsAt(place)).toEqual(PARTS.map((part) => `${SERVICE}/set-one/${part}`));
     expect(stored).toMatchObject({
       unreadable: [],
       sets: [{ id: 'set-one', files: 2, verifiedAt: null, host: 'nas' }],
@@ -80,6 +86,11 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
     await rm(opened.directory, { recursive: true });
     await run('diff', ['--recursive', source, join(to, source)]);
   });
+}
+
+/** Sets come there and back whole, and damage is found. */
+export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string } = {}): void {
+  comesBackWhole(open, how);
 
   test('a copy that was damaged there is not called verified, and storing the set again mends it', async (context) => {
     await using place = await open(context);
@@ -100,26 +111,32 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
   });
 }
 
-export function keepsPromises(open: OpenPlace): void {
-  keepsSets(open);
+/** All of it that does not look at files, for places where sets are none. */
+export function keepsWord(open: OpenPlace): void {
+  comesBackWhole(open);
+  keepsNotes(open);
+}
 
+function keepsNotes(open: OpenPlace): void {
   test('storing a whole set again changes nothing', async (context) => {
     await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
+    const { bed } = place;
     const { directory } = await stageSet(bed);
     const first = await bed.destination('nas', 'store', { ...SET, directory });
     await bed.destination('nas', 'annotate', { ...SET, pinned: true });
+    const before = await partsAt(place);
 
     const second = await bed.destination('nas', 'store', { ...SET, directory });
 
     expect(second).toEqual(first);
     expect((await bed.destination('nas', 'list', {}))['sets']).toMatchObject([{ pinned: true }]);
-    expect(await filesBelow(root, suffix)).toHaveLength(5);
+    expect(await partsAt(place)).toEqual(before);
+    expect(before).toHaveLength(4);
   });
 
   test('verified and pinned are kept on the copy, and retention heeds the pin', async (context) => {
     await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
+    const { bed } = place;
     for (const set of ['set-one', 'set-two', 'set-three']) {
       const { directory } = await stageSet(bed, set, 1000);
       await bed.destination('nas', 'store', { service: SERVICE, set, directory });
@@ -136,8 +153,32 @@ export function keepsPromises(open: OpenPlace): void {
       { id: 'set-one', pinned: true, verifiedAt: '2026-01-02T03:04:05.000Z' },
       { id: 'set-three', pinned: false, verifiedAt: null },
     ]);
-    expect((await filesBelow(root, suffix)).filter((path) => path.includes('set-two'))).toEqual([]);
+    expect((await partsAt(place)).filter((path) => path.includes('set-two'))).toEqual([]);
   });
+
+  test('what is not there is told by name', async (context) => {
+    await using place = await open(context);
+    const { bed } = place;
+
+    expect(await bed.destination('nas', 'list', {})).toEqual({ sets: [], unreadable: [] });
+    await expect(bed.destination('nas', 'open', SET)).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
+    await expect(bed.archive('verifyCopy', AT)).rejects.toThrow('nas has no set set-one of notes');
+  });
+
+  test('the name of a service is never used as a path or an option', async (context) => {
+    await using place = await open(context);
+    const { directory } = await stageSet(place.bed, 'set-one', 10);
+
+    for (const service of ['../../etc', '.hidden', 'a/b', '', '-rf', '--config']) {
+      const attempt = place.bed.destination('nas', 'store', { service, set: 'set-one', directory });
+      await expect(attempt).rejects.toMatchObject({ code: 'HA_USAGE' });
+    }
+  });
+}
+
+export function keepsPromises(open: OpenPlace): void {
+  keepsSets(open);
+  keepsNotes(open);
 
   test('what is not ours is neither listed nor removed nor overwritten', async (context) => {
     await using place = await open(context);
@@ -191,24 +232,5 @@ export function keepsPromises(open: OpenPlace): void {
 
     expect([removed, again]).toEqual([{ removed: true }, { removed: false }]);
     expect(await filesBelow(root, suffix)).toEqual([expect.stringMatching(/photo\.jpg$/)]);
-  });
-
-  test('what is not there is told by name', async (context) => {
-    await using place = await open(context);
-    const { bed } = place;
-
-    expect(await bed.destination('nas', 'list', {})).toEqual({ sets: [], unreadable: [] });
-    await expect(bed.destination('nas', 'open', SET)).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
-    await expect(bed.archive('verifyCopy', AT)).rejects.toThrow('nas has no set set-one of notes');
-  });
-
-  test('the name of a service is never used as a path or an option', async (context) => {
-    await using place = await open(context);
-    const { directory } = await stageSet(place.bed, 'set-one', 10);
-
-    for (const service of ['../../etc', '.hidden', 'a/b', '', '-rf', '--config']) {
-      const attempt = place.bed.destination('nas', 'store', { service, set: 'set-one', directory });
-      await expect(attempt).rejects.toMatchObject({ code: 'HA_USAGE' });
-    }
   });
 }
