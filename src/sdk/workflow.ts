@@ -55,6 +55,8 @@ export interface PlanContext {
     retention: Retention;
     compression: z.output<typeof Compression>;
     timeoutMs: number;
+    /** Whether a destination keeps only once what two sets have in common. */
+    shared: boolean;
     /** Whether the service has databases that are dumped. */
     databases: boolean;
     drill: DrillFacts;

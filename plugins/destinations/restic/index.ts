@@ -23,6 +23,7 @@ export const plugin = destination.define({
   id: 'restic',
   title: 'Repository of restic',
   config: Config,
+  deduplicates: true,
   actions: {
     check: (tools, { sources }) => opened(tools, (repository) => checkRepository(repository, sources)),
     store: (tools, input) => changing(tools, (repository) => storeSet(repository, input)),
