@@ -58,7 +58,7 @@ async function lookThrough(repository: Repository): Promise<{ ours: Ours; troubl
 
 function hiddenIn({ copies, notes }: Ours): string[] {
   const hidden = copies.filter((copy) => isHidden(notes.filter((note) => isAbout(note, copy))));
-  return hidden.length === 0 ? [] : [`${hidden.length} removed sets take room until they are forgotten`];
+  return hidden.length === 0 ? [] : [`sets that were removed and still take room: ${hidden.length}`];
 }
 
 async function freeAt(path: string): Promise<number> {

@@ -83,7 +83,14 @@ function reasonIn(said: readonly string[]): string | undefined {
     .trim();
 }
 
-const HELPER = /^(subprocess ssh|rclone): (\d{4}\/\d\d\/\d\d [\d:]+ )?/;
+/** A line that restic has passed on. A notice is no reason. */
+const HELPER = /^(subprocess ssh|rclone): (\d{4}\/\d\d\/\d\d [\d:]+ (?!NOTICE))?(?!\d{4}\/)/;
+
+/** Whether what connects it has ended, and the reason is missing. */
+export function isHelperSilent(said: readonly string[]): boolean {
+  const isCut = said.some((line) => /error talking HTTP to rclone|unable to start the sftp session/.test(line));
+  return isCut && !said.some((line) => HELPER.test(line));
+}
 
 export function isAboutLock(error: unknown): error is AutopilotError {
   return error instanceof AutopilotError && error.next === LOCKED_NEXT;

@@ -5,6 +5,7 @@ import { jsonIn } from '#kernel/json.ts';
 import type { RemoteFile, RemoteReading } from '#sdk/remote/files.ts';
 import { type Repository, withoutLock } from './access.ts';
 import { restic } from './command.ts';
+import { unlessLocked } from './lock.ts';
 import { output } from './run.ts';
 
 /** @param snapshot without one there are no files. */
@@ -25,7 +26,7 @@ export function snapshotFiles(repository: Repository, snapshot: { id: string } |
     },
     read(path) {
       const found = known.get(nameOf(path));
-      return found === undefined ? dump(repository, path) : only(found);
+      return found === undefined ? patiently(repository, () => dump(repository, path)) : only(found);
     },
   };
 }
@@ -54,6 +55,20 @@ async function head(pieces: AsyncIterable<Buffer>, bytes: number): Promise<Buffe
     throw error;
   }
   return Buffer.concat(all).subarray(0, bytes);
+}
+
+/** Whoever has the repository for himself keeps it from beginning, so nothing has been given by then. */
+async function* patiently(
+  repository: Repository,
+  start: () => AsyncGenerator<Buffer, void, undefined>,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { pieces, first } = await unlessLocked(repository, async () => {
+    const begun = start();
+    return { pieces: begun, first: await begun.next() };
+  });
+  if (first.done === true) return;
+  yield first.value;
+  yield* pieces;
 }
 
 /** A snapshot is one set, without folders. */

@@ -1,7 +1,7 @@
 /** Runs restic, with its words told as what they mean for a copy. */
 import type { Argv, SpawnOptions } from '#sdk/tools.ts';
 import type { Repository } from './access.ts';
-import { resticError } from './errors.ts';
+import { isHelperSilent, resticError } from './errors.ts';
 
 export interface Options extends Pick<SpawnOptions, 'cwd'> {
   /** For its standard input. */
@@ -11,15 +11,33 @@ export interface Options extends Pick<SpawnOptions, 'cwd'> {
 /** Its reason comes first, or after lines that tell of new tries; then there may be a trace of its calls. */
 const TOLD_LINES = 200;
 
+/** restic may end before it has passed on why its helper did. Nothing was done by then. */
+const ATTEMPTS = 3;
+
 /** What it prints, piece by piece. Who stops to listen stops it. */
 export async function* output(
   repository: Repository,
-  [command, ...words]: Argv,
-  { input, ...options }: Options = {},
+  words: Argv,
+  options: Options = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { tools, environment } = repository;
-  const said: string[] = [];
-  const child = tools.spawn(['restic', command, ...repository.options, ...words], {
+  const { tools } = repository;
+  for (let attempt = 1; ; attempt++) {
+    const said: string[] = [];
+    try {
+      return yield* attempted(repository, words, { ...options, said });
+    } catch (error) {
+      tools.signal.throwIfAborted();
+      if (attempt >= ATTEMPTS || !isHelperSilent(said)) throw resticError(tools, error, said);
+    }
+  }
+}
+
+async function* attempted(
+  { tools, environment, options: general }: Repository,
+  [command, ...words]: Argv,
+  { input, said, ...options }: Options & { said: string[] },
+): AsyncGenerator<Buffer, void, undefined> {
+  const child = tools.spawn(['restic', command, ...general, ...words], {
     ...options,
     stdin: input === undefined ? 'ignore' : 'pipe',
     stdout: 'pipe',
@@ -30,9 +48,6 @@ export async function* output(
   try {
     if (child.stdout !== null) yield* child.stdout as AsyncIterable<Buffer>;
     await child.done;
-  } catch (error) {
-    tools.signal.throwIfAborted();
-    throw resticError(tools, error, said);
   } finally {
     child.kill();
   }
