@@ -102,10 +102,10 @@ function contextOf(
   const plugin = catalog.find('service', target.type);
   const lacks = lackedBy(service, plugin);
   const whole = plugin?.wholeRollback === true;
-  const destinations = backup.destinations.map((name) => {
+  const instances = backup.destinations.map((name) => {
     const found = config.destinations.find((candidate) => candidate.name === name);
     if (found === undefined) throw new AutopilotError('HA_CONFIG_INVALID', `there is no destination "${name}"`);
-    return handle(destination.actions, refOf('destination', found), place);
+    return found;
   });
   return {
     run: {
@@ -119,10 +119,11 @@ function contextOf(
     watched: handle(service.actions, refOf('service', withChecks(target, plugin)), { ...place, lacks, whole }),
     archive: handle(archive.actions, ARCHIVE, place),
     backup: {
-      destinations,
+      destinations: instances.map((one) => handle(destination.actions, refOf('destination', one), place)),
       retention: backup.retention,
       compression: backup.compression,
       encryption: backup.encryption,
+      shared: instances.some(({ type }) => catalog.find('destination', type)?.deduplicates === true),
       timeoutMs: backup.timeoutMs,
       databases: hasDatabases(target),
       drill: backup.drill,

@@ -34,6 +34,7 @@ const Shape = z.strictObject({
   backup: ConfigSchema.optional(),
   update: ConfigSchema.optional(),
   wholeRollback: z.literal(true).optional(),
+  deduplicates: z.literal(true).optional(),
   actions: Functions,
   probes: Functions.optional(),
 });

@@ -33,6 +33,7 @@ const PACKAGES: ReadonlyMap<string, string> = new Map([
   ['ssh', 'openssh-client'],
   ['curl', 'curl'],
   ['rclone', 'rclone'],
+  ['restic', 'restic'],
   ['git', 'git'],
 ]);
 

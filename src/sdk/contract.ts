@@ -72,6 +72,8 @@ export interface Plugin<A extends Actions = Actions, C = unknown> {
   update?: z.ZodObject;
   /** Set when image and data may only go back together: what the program makes of its data, its older versions refuse. */
   wholeRollback?: true;
+  /** Set when a destination keeps only once what two sets have in common: they are packed so that they have much. */
+  deduplicates?: true;
   actions: Implementation<A, C>;
   /** For each `once` action: did it happen? Asked after a crash in mid-step. */
   probes?: { [K in OnceNames<A>]?: (tools: Tools<C>, input: z.output<A[K]['input']>) => Promise<ProbeAnswer> };

@@ -56,6 +56,7 @@ export function makeSet(
           run: run.id,
           sources,
           compression: backup.compression,
+          ...(backup.shared ? { shareable: true } : {}),
           expected: {
             files: outputOf(archive, 'preflight', KEYS.preflight, 'files'),
             contentBytes: outputOf(archive, 'preflight', KEYS.preflight, 'contentBytes'),
@@ -152,6 +153,7 @@ export function keepPresent(context: PlanContext, dumpKey = DUMP_PRESENT): StepN
         run: run.id,
         sources: sourcesOf(context),
         compression: backup.compression,
+        ...(backup.shared ? { shareable: true } : {}),
         purpose: 'before-rollback',
         release: releaseOf(context),
         ...(backup.databases ? { dumps: outputOf(archive, 'dump', dumpKey, 'dumps') } : {}),

@@ -61,6 +61,8 @@ export interface PlanContext {
     compression: z.output<typeof Compression>;
     encryption: Encryption;
     timeoutMs: number;
+    /** Whether a destination keeps only once what two sets have in common. */
+    shared: boolean;
     /** Whether the service has databases that are dumped. */
     databases: boolean;
     drill: DrillFacts;

@@ -169,3 +169,27 @@ test('seal without a finished capture is told', async () => {
     code: 'HA_NOT_FOUND',
   });
 });
+
+test('data that is to be shared gives the same bytes again behind a change, and restores as any other', async () => {
+  await using bed = await openBed();
+  const source = join(bed.folder, 'srv');
+  const rest = randomBytes(16 << 20).toString('hex');
+  await writeTree(source, { 'a.log': `one${rest}` });
+  const packed = async (set: string, shareable: boolean) => {
+    const input = { ...inputFor(source), set, shareable };
+    await bed.archive('capture', input);
+    await bed.archive('seal', { set, service: SERVICE });
+    return await readFile(join(bed.staged(set), 'data.tar.zst'));
+  };
+
+  const before = await packed('set-one', true);
+  const plain = await packed('set-two', false);
+  await writeFile(join(source, 'a.log'), `one and two${rest}`);
+  const after = await packed('set-three', true);
+  const plainAfter = await packed('set-four', false);
+
+  const end = (bytes: Buffer) => bytes.subarray(-4_000_000, -1_000_000);
+  expect(after.indexOf(end(before))).toBeGreaterThan(0);
+  expect(plainAfter.indexOf(end(plain))).toBe(-1);
+  expect(await verify(bed, bed.staged('set-three'))).toMatchObject({ ok: true });
+});

@@ -73,6 +73,15 @@ export const SYSTEMS: readonly System[] = [
   ),
   real('rclone', ['rclone', 'version'], /v(\d\S+)/, 'test/plugins/destinations/rclone'),
   real(
+    'restic',
+    ['restic', 'version'],
+    NUMBER,
+    'test/plugins/destinations/restic',
+    'test/plugins/destinations/restic-locks',
+    'test/plugins/destinations/restic-refusals',
+    'test/system/remote-destinations',
+  ),
+  real(
     's3rver, a third-party S3 server for tests',
     ['node', '-p', "require('s3rver/package.json').version"],
     NUMBER,

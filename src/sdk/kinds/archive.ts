@@ -54,6 +54,7 @@ export const archive = kind('archive', 'Backup sets', {
       run: z.string(),
       sources: z.array(Source),
       compression: Compression,
+      shareable: z.boolean().optional().describe('Whether a small change of the data is to change little of the set'),
       purpose: SetPurpose.optional(),
       release: Release.optional().describe('What runs while the data is captured'),
       expected: z.object(Counts).optional().describe('For the progress display'),

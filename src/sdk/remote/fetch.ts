@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
-import { type RemotePlace, requireSet, type Which } from '#sdk/remote/layout.ts';
+import { type ReadingPlace, requireSet, type Which } from '#sdk/remote/layout.ts';
 import { isData, partsOf } from '#sdk/sets.ts';
 
 /** The caller removes the directory. What a process that was killed left is removed by the next one. */
 export async function openSet(
-  place: RemotePlace,
+  place: ReadingPlace,
   { parts, ...which }: Which & { parts?: string[] | undefined },
 ): Promise<{ directory: string; temporary: true }> {
   const { whole, header } = await requireSet(place, which);
@@ -43,7 +43,7 @@ interface Bringing {
 }
 
 /** A part that the place does not have is left out, as it would be in a local directory: the reader tells of it. */
-async function bring(place: RemotePlace, { from, part, directory, sizes, onBytes }: Bringing): Promise<void> {
+async function bring(place: ReadingPlace, { from, part, directory, sizes, onBytes }: Bringing): Promise<void> {
   if (!sizes.has(part)) return;
   const link = linkOf(place, from, part);
   if (link !== undefined) return await symlink(link, join(directory, part));
@@ -61,11 +61,11 @@ async function* counted(pieces: AsyncIterable<Buffer>, onBytes: (bytes: number) 
 }
 
 /** Only the data is large, and only a command reads it, which can be killed when it hangs. */
-function linkOf({ files }: RemotePlace, path: string, part: string): string | undefined {
+function linkOf({ files }: ReadingPlace, path: string, part: string): string | undefined {
   return isData(part) ? files.localPath?.(path) : undefined;
 }
 
-async function requireRoom({ tools }: RemotePlace, { root, bytes }: { root: string; bytes: number }): Promise<void> {
+async function requireRoom({ tools }: ReadingPlace, { root, bytes }: { root: string; bytes: number }): Promise<void> {
   const { bavail, bsize } = await statfs(root);
   if (bytes > bavail * bsize) throw noRoom(root, new Error(`${bytes} bytes are needed for a set of ${tools.name}`));
 }

@@ -41,3 +41,6 @@ export interface RemoteFiles {
   /** A local path of the file, where it has one and reading it cannot hang: it need not be fetched then. */
   localPath?: (path: string) => string;
 }
+
+/** What it takes to read and to verify a set. */
+export type RemoteReading = Pick<RemoteFiles, 'list' | 'head' | 'read' | 'serverSums' | 'localPath'>;

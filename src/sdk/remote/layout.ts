@@ -1,7 +1,7 @@
 /** How sets lie at a remote place, and what of it is surely ours. */
 import { AutopilotError } from '#kernel/errors.ts';
 import { SET_ID } from '#sdk/kinds/destination.ts';
-import type { RemoteFiles } from '#sdk/remote/files.ts';
+import type { RemoteFiles, RemoteReading } from '#sdk/remote/files.ts';
 import {
   ANNOTATIONS_FILE,
   Annotations,
@@ -15,9 +15,14 @@ import {
 } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
 
-/** Where an action works. */
-export interface RemotePlace {
+/** Where an action reads. */
+export interface ReadingPlace {
   tools: Tools;
+  files: RemoteReading;
+}
+
+/** Where an action works. */
+export interface RemotePlace extends ReadingPlace {
   files: RemoteFiles;
 }
 
@@ -63,7 +68,7 @@ export function checkedName(service: string): string {
 }
 
 /** The head of the manifest in a folder; undefined when there is none. Fails with HA_SET_CORRUPT. */
-export async function headerIn(files: RemoteFiles, folder: string): Promise<SetHeader | undefined> {
+export async function headerIn(files: RemoteReading, folder: string): Promise<SetHeader | undefined> {
   for (let bytes = HEAD_BYTES; ; bytes *= 8) {
     const head = await files.head(`${folder}/${SET_FILES.manifest}`, bytes);
     if (head === undefined) return undefined;
@@ -87,7 +92,7 @@ export async function holdsOurs(files: RemoteFiles, folder: string, { service, s
 }
 
 export async function requireSet(
-  { tools, files }: RemotePlace,
+  { tools, files }: ReadingPlace,
   which: Which,
 ): Promise<{ whole: string; header: SetHeader }> {
   const { whole } = foldersOf(which);

@@ -128,7 +128,8 @@ async function isSameSet({ files, directory }: Copying, folder: string): Promise
   }
 }
 
-async function localHeader(directory: string): Promise<SetHeader> {
+/** The head of the manifest of a set that lies here. */
+export async function localHeader(directory: string): Promise<SetHeader> {
   await using file = await open(join(directory, SET_FILES.manifest), 'r');
   for (let bytes = 64 << 10; ; bytes *= 8) {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);

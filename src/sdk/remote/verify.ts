@@ -1,8 +1,9 @@
 /** Compares a copy at a remote place with its checksums: read back in pieces, or by what the server tells. */
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { AutopilotError } from '#kernel/errors.ts';
 import type { VerifiedHow } from '#sdk/kinds/destination.ts';
-import { type RemotePlace, requireSet, type Which } from '#sdk/remote/layout.ts';
+import { type ReadingPlace, requireSet, type Which } from '#sdk/remote/layout.ts';
 import { partsOf, SET_FILES } from '#sdk/sets.ts';
 
 export interface RemoteVerification {
@@ -14,7 +15,7 @@ export interface RemoteVerification {
 const MAX_SUMS_BYTES = 64 << 10;
 
 /** Nothing is kept on this machine. Damage is reported; only a place that cannot be read makes it fail. */
-export async function verifySet(place: RemotePlace, which: Which): Promise<RemoteVerification> {
+export async function verifySet(place: ReadingPlace, which: Which): Promise<RemoteVerification> {
   const { whole, header } = await requireSet(place, which);
   const { files } = place;
   const how = files.serverSums === undefined ? 'read back' : 'server checksum';
@@ -45,7 +46,7 @@ interface Part {
 }
 
 async function problemOf(
-  place: RemotePlace,
+  place: ReadingPlace,
   { path, size, report }: Part,
   judge: (actual: string | undefined) => string | undefined,
 ): Promise<string | undefined> {
@@ -55,11 +56,17 @@ async function problemOf(
     return judge(undefined);
   }
   const hash = createHash('sha256');
-  for await (const piece of place.files.read(path)) {
-    place.tools.signal.throwIfAborted();
-    hash.update(piece);
-    report.bytes += piece.length;
-    place.tools.progress({ bytes: report.bytes });
+  try {
+    for await (const piece of place.files.read(path)) {
+      place.tools.signal.throwIfAborted();
+      hash.update(piece);
+      report.bytes += piece.length;
+      place.tools.progress({ bytes: report.bytes });
+    }
+  } catch (error) {
+    // Some places find damage themselves, and then give nothing that could be compared.
+    if (error instanceof AutopilotError && error.code === 'HA_SET_CORRUPT') return error.message;
+    throw error;
   }
   return judge(hash.digest('hex'));
 }

@@ -18,6 +18,8 @@ export interface Place extends AsyncDisposable {
   root: string;
   /** What the other side puts behind the name of every file. */
   suffix?: string;
+  /** The files of sets as another program finds them there, where they are no files below the root. */
+  parts?(): Promise<string[]>;
 }
 
 export type OpenPlace = (context: Pick<TestContext, 'skip'>) => Promise<Place>;
@@ -49,34 +51,17 @@ export async function filesBelow(root: string, suffix = ''): Promise<string[]> {
 
 const PARTS = ['SHA256SUMS', 'data.tar.zst', 'manifest.json', 'restore.sh'];
 
-/** Sets come there and back whole, and damage is found. */
-export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string } = {}): void {
-  test('an encrypted set is kept as any other, and with its identity it is looked into and put back', async (context) => {
-    needs(context, 'age', 'age-keygen');
-    await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
-    const { recipient, identity } = await ageKey(bed.folder);
-    const encryption = { recipients: [recipient], identity };
-    const source = await writeTree(join(bed.folder, 'srv'), { 'a.txt': 'one' });
-    await makeSet(bed, source, { encryption });
+/** The files of sets that the other side has. Notes of them need not be files. */
+async function partsAt({ root, suffix, parts }: Place): Promise<string[]> {
+  const found = parts === undefined ? await filesBelow(root, suffix) : await parts();
+  return found.filter((path) => !path.endsWith('/annotations.json')).toSorted();
+}
 
-    await bed.archive('copy', { ...SET, to: 'nas' });
-    await bed.archive('verifyCopy', AT);
-    await bed.archive('discard', SET);
-    await rm(source, { recursive: true });
-    await bed.archive('checkRestore', { ...SET, from: ['nas'], encryption });
-    await bed.archive('restore', { ...SET, from: ['nas'], encryption });
-    const stored = await filesBelow(root, suffix);
-    await bed.destination('nas', 'remove', SET);
-
-    expect(stored).toContain(`${SERVICE}/set-one/data.tar.zst.age`);
-    expect(await readFile(join(source, 'a.txt'), 'utf8')).toBe('one');
-    expect(await filesBelow(root, suffix)).toEqual([]);
-  });
-
+/** Brought there, proved to be there, and brought back. */
+export function comesBackWhole(open: OpenPlace, how = 'read back'): void {
   test('a set is copied, verified, listed with its facts, and restored whole from there', async (context) => {
     await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
+    const { bed } = place;
     const { source, directory } = await stageSet(bed);
 
     const checked = await bed.destination('nas', 'check', { sources: [source] });
@@ -86,9 +71,7 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
     const listed = await bed.destination('nas', 'list', { service: SERVICE });
 
     expect(checked['freeBytes'] === null || Number(checked['freeBytes']) > 0).toBe(true);
-    expect(await filesBelow(root, suffix)).toEqual(
-      [...PARTS, 'annotations.json'].toSorted().map((part) => `${SERVICE}/set-one/${part}`),
-    );
+    expect(await partsAt(place)).toEqual(PARTS.map((part) => `${SERVICE}/set-one/${part}`));
     expect(stored).toMatchObject({
       unreadable: [],
       sets: [{ id: 'set-one', files: 2, verifiedAt: null, host: 'nas' }],
@@ -105,6 +88,38 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
     await rm(opened.directory, { recursive: true });
     await run('diff', ['--recursive', source, join(to, source)]);
   });
+}
+
+/** Nothing has to be known of a set to keep it. */
+export function comesBackEncrypted(open: OpenPlace): void {
+  test('an encrypted set is kept as any other, and with its identity it is looked into and put back', async (context) => {
+    needs(context, 'age', 'age-keygen');
+    await using place = await open(context);
+    const { bed } = place;
+    const { recipient, identity } = await ageKey(bed.folder);
+    const encryption = { recipients: [recipient], identity };
+    const source = await writeTree(join(bed.folder, 'srv'), { 'a.txt': 'one' });
+    await makeSet(bed, source, { encryption });
+
+    await bed.archive('copy', { ...SET, to: 'nas' });
+    await bed.archive('verifyCopy', AT);
+    await bed.archive('discard', SET);
+    await rm(source, { recursive: true });
+    await bed.archive('checkRestore', { ...SET, from: ['nas'], encryption });
+    await bed.archive('restore', { ...SET, from: ['nas'], encryption });
+    const stored = await partsAt(place);
+    await bed.destination('nas', 'remove', SET);
+
+    expect(stored).toContain(`${SERVICE}/set-one/data.tar.zst.age`);
+    expect(await readFile(join(source, 'a.txt'), 'utf8')).toBe('one');
+    expect(await partsAt(place)).toEqual([]);
+  });
+}
+
+/** Sets come there and back whole, and damage is found. */
+export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string } = {}): void {
+  comesBackWhole(open, how);
+  comesBackEncrypted(open);
 
   test('a copy that was damaged there is not called verified, and storing the set again mends it', async (context) => {
     await using place = await open(context);
@@ -125,26 +140,32 @@ export function keepsSets(open: OpenPlace, { how = 'read back' }: { how?: string
   });
 }
 
-export function keepsPromises(open: OpenPlace): void {
-  keepsSets(open);
+/** All of it that does not look at files, for places where sets are none. */
+export function keepsWord(open: OpenPlace): void {
+  comesBackWhole(open);
+  keepsNotes(open);
+}
 
+function keepsNotes(open: OpenPlace): void {
   test('storing a whole set again changes nothing', async (context) => {
     await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
+    const { bed } = place;
     const { directory } = await stageSet(bed);
     const first = await bed.destination('nas', 'store', { ...SET, directory });
     await bed.destination('nas', 'annotate', { ...SET, pinned: true });
+    const before = await partsAt(place);
 
     const second = await bed.destination('nas', 'store', { ...SET, directory });
 
     expect(second).toEqual(first);
     expect((await bed.destination('nas', 'list', {}))['sets']).toMatchObject([{ pinned: true }]);
-    expect(await filesBelow(root, suffix)).toHaveLength(5);
+    expect(await partsAt(place)).toEqual(before);
+    expect(before).toHaveLength(4);
   });
 
   test('verified and pinned are kept on the copy, and retention heeds the pin', async (context) => {
     await using place = await open(context);
-    const { bed, root, suffix = '' } = place;
+    const { bed } = place;
     for (const set of ['set-one', 'set-two', 'set-three']) {
       const { directory } = await stageSet(bed, set, 1000);
       await bed.destination('nas', 'store', { service: SERVICE, set, directory });
@@ -161,8 +182,32 @@ export function keepsPromises(open: OpenPlace): void {
       { id: 'set-one', pinned: true, verifiedAt: '2026-01-02T03:04:05.000Z' },
       { id: 'set-three', pinned: false, verifiedAt: null },
     ]);
-    expect((await filesBelow(root, suffix)).filter((path) => path.includes('set-two'))).toEqual([]);
+    expect((await partsAt(place)).filter((path) => path.includes('set-two'))).toEqual([]);
   });
+
+  test('what is not there is told by name', async (context) => {
+    await using place = await open(context);
+    const { bed } = place;
+
+    expect(await bed.destination('nas', 'list', {})).toEqual({ sets: [], unreadable: [] });
+    await expect(bed.destination('nas', 'open', SET)).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
+    await expect(bed.archive('verifyCopy', AT)).rejects.toThrow('nas has no set set-one of notes');
+  });
+
+  test('the name of a service is never used as a path or an option', async (context) => {
+    await using place = await open(context);
+    const { directory } = await stageSet(place.bed, 'set-one', 10);
+
+    for (const service of ['../../etc', '.hidden', 'a/b', '', '-rf', '--config']) {
+      const attempt = place.bed.destination('nas', 'store', { service, set: 'set-one', directory });
+      await expect(attempt).rejects.toMatchObject({ code: 'HA_USAGE' });
+    }
+  });
+}
+
+export function keepsPromises(open: OpenPlace): void {
+  keepsSets(open);
+  keepsNotes(open);
 
   test('what is not ours is neither listed nor removed nor overwritten', async (context) => {
     await using place = await open(context);
@@ -216,24 +261,5 @@ export function keepsPromises(open: OpenPlace): void {
 
     expect([removed, again]).toEqual([{ removed: true }, { removed: false }]);
     expect(await filesBelow(root, suffix)).toEqual([expect.stringMatching(/photo\.jpg$/)]);
-  });
-
-  test('what is not there is told by name', async (context) => {
-    await using place = await open(context);
-    const { bed } = place;
-
-    expect(await bed.destination('nas', 'list', {})).toEqual({ sets: [], unreadable: [] });
-    await expect(bed.destination('nas', 'open', SET)).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
-    await expect(bed.archive('verifyCopy', AT)).rejects.toThrow('nas has no set set-one of notes');
-  });
-
-  test('the name of a service is never used as a path or an option', async (context) => {
-    await using place = await open(context);
-    const { directory } = await stageSet(place.bed, 'set-one', 10);
-
-    for (const service of ['../../etc', '.hidden', 'a/b', '', '-rf', '--config']) {
-      const attempt = place.bed.destination('nas', 'store', { service, set: 'set-one', directory });
-      await expect(attempt).rejects.toMatchObject({ code: 'HA_USAGE' });
-    }
   });
 }
