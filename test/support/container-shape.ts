@@ -10,11 +10,12 @@ interface Endpoint {
 }
 
 interface Inspected {
+  Id: string;
   Path: string;
   Args: string[];
   Platform: string;
   HostConfig: { Binds: unknown; Mounts: unknown };
-  Config: { Env: string[]; Labels: Record<string, string> };
+  Config: { Hostname: string; Env: string[]; Labels: Record<string, string> };
   NetworkSettings: { Networks: Record<string, Endpoint> };
   Mounts: { Destination: string; Mode: string }[];
 }
@@ -22,7 +23,7 @@ interface Inspected {
 export async function composeShape(engine: TestEngine, container: string): Promise<object> {
   const [found] = JSON.parse(await engine.docker('container', 'inspect', container)) as Inspected[];
   if (found === undefined) throw new Error(`there is no container ${container}`);
-  const { HostConfig, Config, NetworkSettings, Mounts, Platform } = found;
+  const { HostConfig, NetworkSettings, Mounts, Platform } = found;
   const networks = Object.entries(NetworkSettings.Networks).map(([name, endpoint]) => {
     const { IPAMConfig, Links, Aliases, MacAddress, DriverOpts } = endpoint;
     // The engine adds the short id of the container.
@@ -34,15 +35,17 @@ export async function composeShape(engine: TestEngine, container: string): Promi
   const mounts = Mounts.map((mount) => ({ ...mount, Mode: '' })).toSorted((one, other) =>
     one.Destination < other.Destination ? -1 : 1,
   );
-  return { host, mounts, networks, Platform, settings: settingsOf(Config) };
+  return { host, mounts, networks, Platform, settings: settingsOf(found) };
 }
 
 /** The command and the image are what an update changes. */
-function settingsOf(config: Inspected['Config']): object {
+function settingsOf({ Id, Config: config }: Inspected): object {
   // Where Compose found its files is written as it was told them.
   const labels = Object.entries(config.Labels).filter(([label]) => !label.startsWith('com.docker.compose.'));
   return {
     ...config,
+    // Where nobody has written one, it is the short id of the container.
+    Hostname: Id.startsWith(config.Hostname) ? null : config.Hostname,
     Labels: Object.fromEntries(labels),
     // What docker-compose 1.29 tells a Swarm of old times.
     Env: config.Env.filter((one) => !one.startsWith('affinity:')),
