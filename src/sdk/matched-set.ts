@@ -241,7 +241,8 @@ export function gate({ service, change }: PlanContext, names: { key: string; tit
   return service.do('validate', change.gate, {
     ...names,
     failUnless: 'healthy',
-    retry: { attempts: 1 },
+    // A verdict is final. What ended without one, on the way back most of all, deserves another look.
+    retry: { attempts: 2 },
     timeoutMs: limit,
   });
 }
