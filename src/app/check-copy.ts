@@ -57,6 +57,6 @@ async function lookFromOutside(tools: Tools, directory: string, locked: Autopilo
   const { message, next } = errorFacts(locked);
   return {
     status: 'unreadable',
-    detail: `its checksums match, but nobody has looked into it: ${message}\n    Next: ${next ?? 'name an identity'}`,
+    detail: `its checksums match, but nobody has looked into it: ${message}; ${next ?? 'name an identity'}`,
   };
 }

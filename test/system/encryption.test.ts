@@ -129,6 +129,7 @@ test('without the identity a backup works and says so; whatever needs it ends be
     expect(files.stderr).toContain('put the identity there');
     expect(verified.status).toBe(1);
     expect(verified.stdout).toContain('its checksums match, but nobody has looked into it');
+    expect(verified.stdout).not.toContain('\\n');
     expect(restored.status).not.toBe(0);
     expect(restored.stderr).toContain(`${identity}: there is no such file`);
     expect(drill).toMatchObject({ status: 'failed', next: expect.stringContaining('put the identity there') });
