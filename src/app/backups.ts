@@ -118,17 +118,17 @@ async function pointNamed(reach: Reach, prefix: string): Promise<RestorePointVie
   });
 }
 
-/** The copies that this process can read, those that were found whole before first. */
+/** The copies that this process can read: those that were found whole before first, then as the configuration lists them. */
 function placesOf({ destinations, settings }: Reach, point: RestorePointView): SetPlace[] {
   const { host } = settings.config.global;
   const present = point.copies.filter((copy) => copy.status !== 'missing' && copy.host === host);
-  const sorted = present.toSorted((a, b) => Number(b.status === 'verified') - Number(a.status === 'verified'));
-  const places = sorted.flatMap(({ destination }) => {
-    const at = destinations.all.find(({ name }) => name === destination);
-    return at === undefined ? [] : [{ service: point.service, set: point.id, at }];
+  const places = destinations.all.flatMap((at) => {
+    const copy = present.find(({ destination }) => destination === at.name);
+    return copy === undefined ? [] : [{ copy, place: { service: point.service, set: point.id, at } }];
   });
   if (places.length === 0) throw outOfReach(point);
-  return places;
+  const isWhole = ({ copy }: { copy: { status: string } }) => Number(copy.status === 'verified');
+  return places.toSorted((a, b) => isWhole(b) - isWhole(a)).map(({ place }) => place);
 }
 
 /** Works with the first copy that is good for it. A damaged one is no reason to give up while there are others. */

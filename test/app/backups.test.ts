@@ -157,6 +157,17 @@ test('a restore takes another copy when the first is damaged, and says so', asyn
   expect(await readFile(join(dir.path, 'data/sub/a.txt'), 'utf8')).toBe('first');
 });
 
+test('of two whole copies the one is restored whose destination the configuration lists first', async () => {
+  await rm(join(dir.path, 'data'), { recursive: true });
+  const { config } = settings;
+  settings = { ...settings, config: { ...config, destinations: config.destinations.toReversed() } };
+  await using backups = await backupsOf();
+
+  const report = await backups.restore('p9f4', WISH);
+
+  expect(report).toMatchObject({ from: 'vault', warnings: [] });
+});
+
 test('a restore refuses to destroy what is newer than the set, until it is told to', async () => {
   await writeFile(join(dir.path, 'data/sub/a.txt'), 'second');
   await using backups = await backupsOf();
