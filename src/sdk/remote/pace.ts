@@ -9,8 +9,9 @@ export function createPace(tools: Pick<Tools, 'signal'>, bytesPerSecond: number)
   if (!Number.isFinite(bytesPerSecond)) return async () => undefined;
   let free = performance.now();
   return async (bytes) => {
-    free = Math.max(free, performance.now()) + (bytes / bytesPerSecond) * 1000;
-    await pause(free - performance.now(), tools.signal);
+    const now = performance.now();
+    free = Math.max(free, now) + (bytes / bytesPerSecond) * 1000;
+    await pause(free - now, tools.signal);
     tools.signal.throwIfAborted();
   };
 }
