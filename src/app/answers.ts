@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Absences } from '#app/absences.ts';
 import type { Keeper } from '#app/keeper.ts';
-import { chosenServices, makePlan, type Planner, serviceNamed } from '#app/planning.ts';
+import { chosenServices, createPlanner, makePlan, serviceNamed } from '#app/planning.ts';
 import type { Settings } from '#app/settings.ts';
 import { inWaves, needsOf } from '#app/waves.ts';
 import type { Workflows } from '#app/workflows.ts';
@@ -124,7 +124,7 @@ async function enqueue(ports: AnswerPorts, request: z.output<typeof EnqueueReque
   const planned = (workflow.waves === true ? inWaves(config, chosen) : chosen).map((service) => {
     const run = idOf(service.name);
     const needs = workflow.waves === true ? needsOf(config, service.name) : [];
-    const plan = makePlan(plannerOf(ports), workflow, { run, service, input: request.input });
+    const plan = makePlan(createPlanner(ports), workflow, { run, service, input: request.input });
     return { run, plan, order: { needs, after: needs.map(idOf) } };
   });
   for (const { run, plan, order } of planned) {
@@ -153,21 +153,12 @@ function decide({ settings, decisions, history }: AnswerPorts, request: z.output
   return history.decisions(name);
 }
 
-function plannerOf({ settings, history, absences }: AnswerPorts): Planner {
-  return {
-    settings,
-    restorePoints: (service) => history.restorePoints(service),
-    decisions: (service) => history.decisions(service),
-    servesHypervisors: absences.servesHypervisors,
-  };
-}
-
 function preview(ports: AnswerPorts, request: Omit<z.output<typeof EnqueueRequest>, 'id'>): Preview[] {
   const workflow = workflowNamed(ports.workflows, request.workflow);
   return chosenServices(ports.settings.config, workflow, request).map((service) => {
     // An id of its own kind: a preview must not look like a run that exists.
     const run = derivedId('preview', workflow.name, service.name);
-    const plan = makePlan(plannerOf(ports), workflow, { run, service, input: request.input });
+    const plan = makePlan(createPlanner(ports), workflow, { run, service, input: request.input });
     return {
       plan,
       planHash: hashJson(plan),

@@ -1,5 +1,4 @@
 /** Restore points without Redis and controller: the destinations are asked in this process, by their own plugins. */
-import { rm } from 'node:fs/promises';
 import type { Found } from '#app/backup-listing.ts';
 import { joined } from '#app/backup-listing.ts';
 import type {
@@ -15,7 +14,7 @@ import type {
 } from '#app/backup-types.ts';
 import { checkCopy } from '#app/check-copy.ts';
 import type { Destinations, SetPlace } from '#app/destinations.ts';
-import { openDestinations } from '#app/destinations.ts';
+import { openCopy, openDestinations } from '#app/destinations.ts';
 import { openHistory } from '#app/history.ts';
 import { type LocalWork, openTools, withTools } from '#app/local-tools.ts';
 import { prunePlan } from '#app/prune-plan.ts';
@@ -140,7 +139,7 @@ async function fromAnyCopy<T>(
   const warnings: string[] = [];
   for (const [i, place] of places.entries()) {
     try {
-      await using set = await opened(destinations, place, parts);
+      await using set = await openCopy(destinations, place, parts);
       return await work(set.directory, place, warnings);
     } catch (error) {
       signal.throwIfAborted();
@@ -155,17 +154,6 @@ const DAMAGE: ReadonlySet<string> = new Set(['HA_SET_CORRUPT', 'HA_DESTINATION_U
 
 function isDamage(error: unknown): boolean {
   return error instanceof AutopilotError && DAMAGE.has(error.code);
-}
-
-/** An open copy; what was fetched for it is removed when it is disposed of. */
-async function opened(destinations: Destinations, place: SetPlace, parts: string[] | undefined) {
-  const { directory, temporary } = await destinations.open(place, parts);
-  return {
-    directory,
-    async [Symbol.asyncDispose]() {
-      if (temporary) await rm(directory, { recursive: true, force: true });
-    },
-  };
 }
 
 function outOfReach({ id, copies }: RestorePointView): AutopilotError {
@@ -231,7 +219,7 @@ async function* files(reach: Reach, id: string, glob: string | undefined): Async
 
 /** What can be told of a set without its data; fetched twice only where that is in a file of its own. */
 async function openedFacts({ destinations }: Reach, place: SetPlace) {
-  const outside = await opened(destinations, place, [SET_FILES.manifest]);
+  const outside = await openCopy(destinations, place, [SET_FILES.manifest]);
   try {
     if ((await readHeader(outside.directory)).encryption === null) return outside;
   } catch (error) {
@@ -239,7 +227,7 @@ async function openedFacts({ destinations }: Reach, place: SetPlace) {
     throw error;
   }
   await outside[Symbol.asyncDispose]();
-  return await opened(destinations, place, [...SEALED_FACTS]);
+  return await openCopy(destinations, place, [...SEALED_FACTS]);
 }
 
 function fileOf({ path, type, size, mode, owner, group, mtime, link }: IndexLine): SetFile {

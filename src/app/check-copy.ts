@@ -1,7 +1,6 @@
 /** Reads one copy of a set back, every file of it, and says in a sentence what was found. */
-import { rm } from 'node:fs/promises';
 import type { CopyCheck } from '#app/backup-types.ts';
-import type { Destinations, SetPlace } from '#app/destinations.ts';
+import { type Destinations, openCopy, type SetPlace } from '#app/destinations.ts';
 import { type LocalWork, withTools } from '#app/local-tools.ts';
 import type { SetKey } from '#app/set-key.ts';
 import type { Settings } from '#app/settings.ts';
@@ -23,14 +22,11 @@ export async function checkCopy(reach: CopyReach, place: SetPlace): Promise<Copy
   const { settings, destinations, key, work } = reach;
   const where = { destination: place.at.name, host: settings.config.global.host };
   try {
-    const { directory, temporary } = await destinations.open(place);
-    try {
-      const found = await withTools(settings, work, (tools) => look(tools, { directory, encryption: key }));
-      if (found.status === 'verified') await destinations.noteVerified(place, new Date());
-      return { ...where, ...found };
-    } finally {
-      if (temporary) await rm(directory, { recursive: true, force: true });
-    }
+    await using copy = await openCopy(destinations, place);
+    const { directory } = copy;
+    const found = await withTools(settings, work, (tools) => look(tools, { directory, encryption: key }));
+    if (found.status === 'verified') await destinations.noteVerified(place, new Date());
+    return { ...where, ...found };
   } catch (error) {
     work.signal.throwIfAborted();
     const corrupt = error instanceof AutopilotError && error.code === 'HA_SET_CORRUPT';

@@ -10,6 +10,7 @@ import { indexStep } from '#app/index-step.ts';
 import { startMonitoring } from '#app/monitoring.ts';
 import { createPerformer } from '#app/performer.ts';
 import { createPinger } from '#app/pinger.ts';
+import { createPlanner } from '#app/planning.ts';
 import { projectEvents } from '#app/projector.ts';
 import { startScheduling } from '#app/scheduling.ts';
 import { createSecretResolver } from '#app/secrets.ts';
@@ -153,12 +154,7 @@ export async function startController(settings: Settings, address: RedisAddress,
     stopping.signal,
   );
   const health = createHealth(db);
-  const planner = {
-    settings,
-    restorePoints: (service: string) => history.restorePoints(service),
-    decisions: (service: string) => history.decisions(service),
-    servesHypervisors: absences.servesHypervisors,
-  };
+  const planner = createPlanner({ settings, history, absences });
   const admit = () =>
     void engine.admit().catch((error: unknown) => log.warn('a restart has to wait', { error: errorText(error) }));
   const healing = createHealing({ config, outbox, planner, workflows, heals, journal, admit, log });

@@ -1,4 +1,5 @@
 /** The destinations as this process reaches them itself, without a worker. */
+import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { act } from '#app/act.ts';
 import { createPerformer } from '#app/performer.ts';
@@ -51,6 +52,17 @@ export function openDestinations(
     noteVerified: (place, when) => annotate(place, { verifiedAt: when.toISOString() }),
     pin: (place, pinned) => annotate(place, { pinned }),
     [Symbol.asyncDispose]: () => performer[Symbol.asyncDispose](),
+  };
+}
+
+/** An open copy; what was fetched for it is removed when it is disposed of. */
+export async function openCopy(destinations: Destinations, place: SetPlace, parts?: string[]) {
+  const { directory, temporary } = await destinations.open(place, parts);
+  return {
+    directory,
+    async [Symbol.asyncDispose]() {
+      if (temporary) await rm(directory, { recursive: true, force: true });
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 /** From a request to plans: gathers the facts of the configuration and hands them to the workflow. */
 import { z } from 'zod';
+import type { Absences } from '#app/absences.ts';
 import { checkSettings } from '#app/check-settings.ts';
 import { ARCHIVE, refOf } from '#app/plugin-ref.ts';
 import type { Settings } from '#app/settings.ts';
@@ -20,6 +21,7 @@ import { Retention } from '#sdk/retention.ts';
 import type { Decision } from '#sdk/versions/decision.ts';
 import type { PlanContext, Workflow } from '#sdk/workflow.ts';
 import { handle } from '#sdk/workflow.ts';
+import type { History } from '#store/history.ts';
 
 /** The services that a request names, or all that are meant for the workflow. */
 export function chosenServices(
@@ -56,6 +58,22 @@ export interface Planner {
   decisions(service: string): Decision[];
   /** Whether a worker for hypervisors is there on a host. */
   servesHypervisors(host: string): boolean;
+}
+
+/** Where a controller has these facts. */
+export interface PlannerPorts {
+  settings: Planner['settings'];
+  history: Pick<History, 'restorePoints' | 'decisions'>;
+  absences: Pick<Absences, 'servesHypervisors'>;
+}
+
+export function createPlanner({ settings, history, absences }: PlannerPorts): Planner {
+  return {
+    settings,
+    restorePoints: (service) => history.restorePoints(service),
+    decisions: (service) => history.decisions(service),
+    servesHypervisors: absences.servesHypervisors,
+  };
 }
 
 /**

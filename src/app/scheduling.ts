@@ -3,7 +3,7 @@ import type { Absences } from '#app/absences.ts';
 import { announceMissed } from '#app/announce.ts';
 import type { Keeper } from '#app/keeper.ts';
 import { createKeeper } from '#app/keeper.ts';
-import { makePlan, serviceNamed } from '#app/planning.ts';
+import { createPlanner, makePlan, serviceNamed } from '#app/planning.ts';
 import { clockEntry, scheduleId, schedulesOf } from '#app/schedules.ts';
 import type { Settings } from '#app/settings.ts';
 import { inWaves, needsOf } from '#app/waves.ts';
@@ -73,14 +73,9 @@ export async function startScheduling(ports: SchedulingPorts): Promise<Schedulin
 }
 
 function keeperOf(ports: SchedulingPorts): Keeper {
-  const { settings, workflows, engine, history, journal, ledger, absences, log, now } = ports;
+  const { settings, workflows, engine, journal, ledger, absences, log, now } = ports;
   const { config } = settings;
-  const planner = {
-    settings,
-    restorePoints: (service: string) => history.restorePoints(service),
-    decisions: (service: string) => history.decisions(service),
-    servesHypervisors: absences.servesHypervisors,
-  };
+  const planner = createPlanner(ports);
   // What could not be done is done by the engine's own upkeep, when Redis is there again.
   const later = (error: unknown) => log.warn('a scheduled run has to wait', { error: errorText(error) });
   return createKeeper({
