@@ -11,6 +11,7 @@ import {
   placeNames,
   reachOf,
   releaseOf,
+  reseal,
   setOf,
   tidyStaging,
   UNDO_DUMP_PRESENT,
@@ -102,7 +103,8 @@ function wayBack(context: PlanContext, guestBack: StepNode | undefined): StepNod
   if (mode === 'ask') return [weigh(null)];
   const { stop, put } = goTo(context, { set: set.set, release: releaseOf(context), parts });
   const asks = data && askAfterMs !== null ? [weigh(askAfterMs)] : [];
-  if (guestBack !== undefined && parts.image && config && data) return [...asks, guestBack, stop, ...put];
+  if (guestBack !== undefined && parts.image && config && data)
+    return [...asks, guestBack, reseal(context), stop, ...put];
   if (!data) return [...asks, stop, ...put];
   return [...asks, ...dumpPresent(context), stop, ...keepPresent(context, UNDO_DUMP_PRESENT), ...put];
 }

@@ -2,7 +2,7 @@
 
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
@@ -19,6 +19,7 @@ import { type TarReport, tarReport, vanishedDirectory } from '#archive/tar/repor
 import { toolVersions } from '#archive/versions.ts';
 import { walk } from '#archive/walk.ts';
 import { limited } from '#archive/warnings.ts';
+import { flush } from '#kernel/durable.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
@@ -70,6 +71,7 @@ export async function capture(tools: Tools, input: ArchiveInput<'capture'>): Pro
     vanished,
     warnings: allWarnings,
   });
+  if (input.durable === true) await flushAll(place.partial);
   const data = encryption === null ? SET_FILES.data : SEALED_FILES.data;
   const { size: archiveBytes } = await stat(join(place.partial, data));
   const files = fed.files - vanished.length;
@@ -93,6 +95,13 @@ async function clear(place: StagingPlace, dumps: readonly Dump[]): Promise<void>
   for (const name of there) {
     if (!kept.has(name)) await rm(join(place.partial, name), { recursive: true, force: true });
   }
+}
+
+/** A snapshot of this host, without its memory, is to have all of it. Else it is flushed when it is sealed, and nothing waits for that. */
+async function flushAll(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) await flush(join(directory, name));
+  await flush(directory);
+  await flush(dirname(directory));
 }
 
 /** What the walk has found so far. */

@@ -9,7 +9,7 @@ import { removeStaging, stagingPlace } from '#archive/places.ts';
 import { preflight } from '#archive/preflight.ts';
 import { checkRestore, recall, restore, setAside } from '#archive/put-back.ts';
 import { retain } from '#archive/retain.ts';
-import { seal } from '#archive/seal.ts';
+import { reseal, seal } from '#archive/seal.ts';
 import { stagingFull } from '#archive/tar/report.ts';
 import { weigh } from '#archive/weigh.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
@@ -24,6 +24,7 @@ export const plugin = archive.define({
     dump: async (tools, input) => await inStaging(async () => await dump(tools, input)),
     capture: async (tools, input) => await inStaging(async () => await capture(tools, input)),
     seal: async (tools, input) => await inStaging(async () => await seal(tools, input)),
+    reseal,
     copy,
     verifyCopy,
     retain,

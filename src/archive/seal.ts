@@ -20,6 +20,7 @@ import { exists, stagingPlace, WORK_FILES } from '#archive/places.ts';
 import type { TarMember } from '#archive/tar/header.ts';
 import { type Reading, writeParts } from '#archive/write-parts.ts';
 import { flush, renameDurably } from '#kernel/durable.ts';
+import { errorFacts } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
 import { isDumpFile, isSealedDump } from '#sdk/databases/dump.ts';
 import type { Encryption } from '#sdk/encryption.ts';
@@ -51,6 +52,22 @@ export async function seal(tools: Tools, input: ArchiveInput<'seal'>): Promise<A
     summary: `${formatCount(counts.files, 'file')} read back (${formatBytes(counts.contentBytes)})${toldDumps(dumpsIn(header))}, all match${toldEncryption(header)}`,
     warnings: oddSize(sizeBytes, input.usualBytes),
   };
+}
+
+/**
+ * A worker in a guest that went back to its snapshot has the set as it was captured, and has lost what was sealed since. It
+ * never fails: of a set that is not whole there may be copies, and the step that puts it back tells when there are none.
+ */
+export async function reseal(tools: Tools, input: ArchiveInput<'reseal'>): Promise<ArchiveOutput<'reseal'>> {
+  const place = stagingPlace(tools.stateDir, input.set);
+  if (await exists(place.sealed)) return { summary: 'the set is here as it was' };
+  if (!(await exists(place.partial))) return { summary: 'nothing of the set is here' };
+  try {
+    return { summary: (await seal(tools, input)).summary };
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    return { summary: `what is here of the set is not whole: ${errorFacts(error).message}` };
+  }
 }
 
 /** By their files: the head of an encrypted set names no database. */

@@ -61,6 +61,7 @@ export function makeSet(
             files: outputOf(archive, 'preflight', KEYS.preflight, 'files'),
             contentBytes: outputOf(archive, 'preflight', KEYS.preflight, 'contentBytes'),
           },
+          ...(also.length === 0 ? {} : { durable: true }),
           ...(knowsRelease ? { release: releaseOf(context) } : {}),
           ...(backup.databases ? { dumps: outputOf(archive, 'dump', KEYS.dump, 'dumps') } : {}),
           ...encryption,
@@ -245,6 +246,12 @@ export function gate({ service, change }: PlanContext, names: { key: string; tit
     retry: { attempts: 2 },
     timeoutMs: limit,
   });
+}
+
+/** For a way back whose first step may have taken the host of the service, with its staging directory, back in time. */
+export function reseal(context: PlanContext): StepNode {
+  const input = { ...setOf(context), ...encryptionOf(context) };
+  return context.archive.do('reseal', input, { title: 'verify the set again' });
 }
 
 /** What ran when the run looked; the steps that speak of it come after the look. */

@@ -8,7 +8,15 @@ import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
 import type { FaultPoint } from '#kernel/fault.ts';
-import { canRunDocker, composePlugin, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
+import {
+  canRunDocker,
+  composePlugin,
+  IMAGE,
+  imageFiles,
+  needsDocker,
+  startDocker,
+  type TestEngine,
+} from '#test/support/docker.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
 import { hasTool } from '#test/support/needs.ts';
 import { needsRegistry, REGISTRY_USER, startRegistry, type TestRegistry } from '#test/support/registry.ts';
@@ -113,6 +121,12 @@ ${more}volumes: { files: }
 `;
 }
 
+/** What a version does when it starts: it marks the data as its own; a bad one spoils it. */
+export function shopProgram(tag: string, bad = false): string {
+  const deed = bad ? 'echo spoiled > /data/schema; rm -f /data/note' : `echo ${tag} > /data/schema`;
+  return `echo ${tag} > /version; ${deed}; exec sleep 1000`;
+}
+
 const configOf = (
   { engine: { socket }, registry: { host } }: Pick<ComposeLab, 'engine' | 'registry'>,
   { updates, shop = '', more = '', destinations }: ComposeLabWish,
@@ -138,7 +152,7 @@ export async function startComposeLab(
   const engine = stack.use(await startDocker({ room: wish.room }));
   const registry = stack.use(await startRegistry({ password: wish.password === true }));
   const lab = stack.use(await startHomelab(configOf({ engine, registry }, wish)));
-  const layer = await rootFilesystem(engine);
+  const layer = await imageFiles();
   const faults = join(lab.dir, 'faults');
   await mkdir(faults);
   setEnv('HOMELAB_AUTOPILOT_FAULTS', faults);
@@ -163,9 +177,7 @@ export async function startComposeLab(
   const inWeb = async (...words: string[]) => engine.docker('exec', await container(), ...words);
   const release: ComposeLab['release'] = async (tag, wished = {}) => {
     const { bad = false, as = tag, platforms = ['linux/amd64'], first = 'true' } = wished;
-    const deed = bad ? 'echo spoiled > /data/schema; rm -f /data/note' : `echo ${tag} > /data/schema`;
-    const script = `${first}; echo ${tag} > /version; ${deed}; exec sleep 1000`;
-    const command = wished.command ?? ['sh', '-c', script];
+    const command = wished.command ?? ['sh', '-c', `${first}; ${shopProgram(tag, bad)}`];
     const files = wished.noise === undefined ? layer : await noise(wished.noise);
     return registry.push(`shop/web${repository}:${as}`, { layer: files, platforms, command });
   };
@@ -215,19 +227,6 @@ async function loggedIn(lab: TestHomelab, folder: string, registries: readonly s
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   const auths = Object.fromEntries(registries.map((name) => [name, { auth }]));
   return dirname(await lab.write(`${folder}/config.json`, JSON.stringify({ auths })));
-}
-
-/** The files of the image that the engine has, as a layer for images that come from a registry. */
-async function rootFilesystem(engine: TestEngine): Promise<Buffer> {
-  const id = await engine.docker('create', IMAGE, 'true');
-  const options = {
-    encoding: 'buffer',
-    maxBuffer: 64 << 20,
-    env: { ...process.env, DOCKER_HOST: `unix://${engine.socket}` },
-  } as const;
-  const { stdout } = await promisify(execFile)('docker', ['export', id], options);
-  await engine.docker('rm', id);
-  return stdout;
 }
 
 /** A layer of one file. */

@@ -5,6 +5,7 @@ import { cp, mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
+import { detach, mountsBelow } from '#test/support/mounts.ts';
 import { hasTool, needs } from '#test/support/needs.ts';
 import { tempDir } from '#test/support/tmp.ts';
 import { eventually } from '#test/support/wait.ts';
@@ -90,13 +91,13 @@ export async function startDocker({ room }: EngineWish = {}): Promise<TestEngine
   async function stop(): Promise<void> {
     await clear().catch(() => undefined);
     await server.stop('SIGTERM');
-    for (const mount of await mountsBelow(directory.path)) await call('umount', ['--lazy', mount]);
+    for (const mount of await mountsBelow(directory.path)) detach(mount);
     await directory[Symbol.asyncDispose]();
   }
 
   try {
     await answers();
-    await importImage(docker, at('image'));
+    await importImage(docker, at('image.tar'));
   } catch (error) {
     const said = await readFile(at('dockerd.log'), 'utf8');
     await stop();
@@ -138,23 +139,22 @@ async function serve({ words, directory, log }: { words: string[]; directory: st
   };
 }
 
-async function importImage(docker: TestEngine['docker'], root: string): Promise<void> {
-  await mkdir(join(root, 'bin'), { recursive: true });
-  await mkdir(join(root, 'tmp'));
+/** The files of the image, packed by tar: this system's busybox, and the commands that it is. */
+export async function imageFiles(): Promise<Buffer> {
+  await using root = await tempDir();
+  await mkdir(join(root.path, 'bin'));
+  await mkdir(join(root.path, 'tmp'));
   const { stdout: busybox } = await call('sh', ['-c', 'command -v busybox']);
-  await cp(busybox.trim(), join(root, 'bin', 'busybox'), { dereference: true });
-  for (const command of COMMANDS) await symlink('busybox', join(root, 'bin', command));
-  await call('tar', ['-C', root, '-cf', `${root}.tar`, '.']);
-  await docker('import', `${root}.tar`, IMAGE);
-  await rm(root, { recursive: true });
-  await rm(`${root}.tar`);
+  await cp(busybox.trim(), join(root.path, 'bin', 'busybox'), { dereference: true });
+  for (const command of COMMANDS) await symlink('busybox', join(root.path, 'bin', command));
+  const options = { encoding: 'buffer', maxBuffer: 64 << 20 } as const;
+  return (await call('tar', ['-C', root.path, '-cf', '-', '.'], options)).stdout;
 }
 
-/** What an engine that was ended in a hurry may have left mounted, the deepest first. */
-async function mountsBelow(directory: string): Promise<string[]> {
-  const table = await readFile('/proc/self/mountinfo', 'utf8');
-  const places = table.split('\n').map((line) => line.split(' ')[4] ?? '');
-  return places.filter((place) => place.startsWith(`${directory}/`)).toSorted((a, b) => b.length - a.length);
+async function importImage(docker: TestEngine['docker'], file: string): Promise<void> {
+  await writeFile(file, await imageFiles());
+  await docker('import', file, IMAGE);
+  await rm(file);
 }
 
 /** Makes `docker compose` work where only docker-compose is installed. @returns the directory to have as HOME. */

@@ -1,6 +1,6 @@
 /** Real LXC containers on a btrfs of a test's own: made from busybox, snapshotted while they run, stopped by their own init. */
 import { execFile } from 'node:child_process';
-import { appendFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
@@ -14,8 +14,18 @@ const LXC = ['lxc-create', 'lxc-start', 'lxc-stop', 'lxc-info', 'lxc-attach'];
 const TOOLS = [...LXC, 'mkfs.btrfs', 'btrfs', 'losetup', 'busybox', 'tar', 'zstd'];
 const SYSTEM = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, LC_ALL: 'C' };
 
-/** No network, for none is needed; no profile of AppArmor, for not every system has one. */
-const CONFIG = 'lxc.net.0.type = empty\nlxc.apparmor.profile = unconfined\n';
+/** No profile of AppArmor, for not every system has one. */
+const CONFIG = 'lxc.apparmor.profile = unconfined\n';
+
+/** How containers are furnished. Left out: without a network, and with nothing but busybox. */
+export interface Furnishing {
+  /** That of this machine. A container without one has its loopback only. */
+  network?: boolean;
+  /** Directories of this machine that are in the container too, at the same path. */
+  shares?: readonly { path: string; writable?: boolean }[];
+  /** Files on its disk before it first starts, by path. */
+  files?: Readonly<Record<string, string>>;
+}
 
 /** Where LXC keeps a lock for each container, for root. It leaves them there. */
 const LOCKS = '/run/lxc/lock';
@@ -28,27 +38,37 @@ export function needsLxc(context: Pick<TestContext, 'skip'>): void {
   if (process.getuid?.() !== 0) context.skip('needs root, to start containers');
 }
 
-export async function openContainers(context: Pick<TestContext, 'skip'>, directory: string): Promise<Containers> {
+export async function openContainers(
+  context: Pick<TestContext, 'skip'>,
+  directory: string,
+  furnishing: Furnishing = {},
+): Promise<Containers> {
   const mount = await mountBtrfs(context, join(directory, 'lxc'));
-  return new Containers(mount);
+  return new Containers(mount, furnishing);
 }
 
 export class Containers implements Backend {
   /** `lxc-attach --lxcpath` and its like take this. */
   readonly path: string;
   readonly #mount: Mount;
+  readonly #furnishing: Furnishing;
   readonly #made = new Set<number>();
 
-  constructor(mount: Mount) {
+  constructor(mount: Mount, furnishing: Furnishing) {
     this.#mount = mount;
+    this.#furnishing = furnishing;
     this.path = mount.path;
   }
 
   async create(vmid: number): Promise<void> {
     const config = join(this.path, 'new.conf');
-    await writeFile(config, CONFIG);
+    await writeFile(config, configOf(this.#furnishing));
     this.#made.add(vmid);
     await this.#lxc('create', vmid, '--config', config, '--template', 'busybox', '--bdev', 'btrfs');
+    for (const [path, content] of Object.entries(this.#furnishing.files ?? {})) {
+      await mkdir(dirname(join(this.#rootfs(vmid), path)), { recursive: true });
+      await writeFile(join(this.#rootfs(vmid), path), content);
+    }
     await this.start(vmid);
   }
 
@@ -148,6 +168,14 @@ export class Containers implements Backend {
     const all = ['--lxcpath', this.path, '--name', `${vmid}`, ...words];
     return (await call(`lxc-${program}`, all, { env: SYSTEM })).stdout.trim();
   }
+}
+
+function configOf({ network = false, shares = [] }: Furnishing): string {
+  const mounts = shares.map(({ path, writable = false }) => {
+    const options = writable ? 'bind' : 'ro,bind';
+    return `lxc.mount.entry = ${path} ${path.slice(1)} none ${options},create=dir 0 0\n`;
+  });
+  return `${CONFIG}lxc.net.0.type = ${network ? 'none' : 'empty'}\n${mounts.join('')}`;
 }
 
 /** With the folders above that nobody else's lock is in. */

@@ -98,7 +98,7 @@ test('an update that spoils the guest is undone by its snapshot, program and dat
 
   expect(run).toMatchObject({ status: 'rolled_back' });
   const undone = run.steps.filter(({ undo }) => undo).map(({ action }) => action);
-  expect(undone).toEqual(['restoreSnapshot', 'standby', 'restore', 'revert', 'validate']);
+  expect(undone).toEqual(['restoreSnapshot', 'reseal', 'standby', 'restore', 'revert', 'validate']);
   expect(await inGuest()).toBe('1\n1\nprecious');
   expect(await inside('sh', '-c', 'ls /data')).toBe('note\nschema');
   await nothingIsLeft();

@@ -108,7 +108,7 @@ async function nothingIsLeft() {
   expect(proxmox.problems).toEqual([]);
 }
 
-const UNDONE = ['restoreSnapshot', 'standby', 'restore', 'revert', 'validate'];
+const UNDONE = ['restoreSnapshot', 'reseal', 'standby', 'restore', 'revert', 'validate'];
 const undone = ({ steps }: RunDetail) => steps.filter(({ undo }) => undo).map(({ action }) => action);
 
 test('an update that works stays, and the snapshot of before is gone', async () => {

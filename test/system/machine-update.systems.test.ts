@@ -179,7 +179,7 @@ async function update(service: string, version: string): Promise<RunDetail> {
   return detail;
 }
 
-const UNDONE = ['restoreSnapshot', 'standby', 'restore', 'revert', 'validate'];
+const UNDONE = ['restoreSnapshot', 'reseal', 'standby', 'restore', 'revert', 'validate'];
 const undone = ({ steps }: RunDetail) => steps.filter(({ undo }) => undo).map(({ action }) => action);
 const TASKS = ['CreateSnapshot_Task', 'RevertToSnapshot_Task', 'RemoveSnapshot_Task'];
 

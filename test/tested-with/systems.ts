@@ -100,7 +100,15 @@ export const SYSTEMS: readonly System[] = [
   real('PostgreSQL', ['psql', '--version'], NUMBER, 'test/plugins/services/databases', 'test/system/databases'),
   real('MariaDB', ['mariadbd', '--version'], NUMBER, 'test/plugins/services/databases'),
   real('SQLite', ['sqlite3', '--version'], NUMBER, 'test/plugins/services/databases'),
-  real('LXC', ['lxc-start', '--version'], NUMBER, 'test/plugins/hypervisors/proxmox-lxc', 'test/system/lxc-update'),
+  real(
+    'LXC',
+    ['lxc-start', '--version'],
+    NUMBER,
+    'test/plugins/hypervisors/proxmox-lxc',
+    'test/system/lxc-update',
+    'test/system/worker-in-guest',
+    'test/system/compose-in-guest',
+  ),
   real('btrfs', ['btrfs', '--version'], /v(\S+)/, 'test/plugins/hypervisors/proxmox-lxc'),
   standIn('Proxmox VE', 'the API description of 9.1.3; its containers are real', 'test/plugins/hypervisors/proxmox'),
   standIn(

@@ -55,6 +55,7 @@ export const archive = kind('archive', 'Backup sets', {
       sources: z.array(Source),
       compression: Compression,
       shareable: z.boolean().optional().describe('Whether a small change of the data is to change little of the set'),
+      durable: z.boolean().optional().describe('Whether it is on the disk when this ends, for a snapshot of its host'),
       purpose: SetPurpose.optional(),
       release: Release.optional().describe('What runs while the data is captured'),
       expected: z.object(Counts).optional().describe('For the progress display'),
@@ -84,6 +85,10 @@ export const archive = kind('archive', 'Backup sets', {
       summary: z.string(),
       warnings: Warnings.default([]),
     }),
+  }),
+  reseal: action('idempotent', 'Seals a set once more whose host went back to the instant of its capture', {
+    input: z.object({ set: SET_ID, service: z.string(), ...Encrypted }),
+    output: z.object({ summary: z.string() }),
   }),
   copy: action('idempotent', 'Copies the set to one destination, from staging or from a destination that has it', {
     input: z.object({ set: SET_ID, service: z.string(), to: z.string(), from: z.array(z.string()).default([]) }),
