@@ -11,7 +11,8 @@ export default defineConfig(({ mode }) => ({
     include: [mode === 'systems' ? SLOW : 'test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...(mode === 'systems' ? [] : [SLOW])],
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of a small machine: much of a test is waiting for locks, deadlines and other programs.
+    maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     globalSetup: ['test/support/leaks.ts'],

@@ -11,7 +11,7 @@ const LOCK = '/run/homelab-autopilot-test-libvirt.lock';
 
 /** One that the user runs is used as it is. It ends when its input does, so that it never outlives its test. */
 const TAKE_TURNS = `if virsh --connect qemu:///system version >/dev/null 2>&1; then echo ready; exec cat; fi
-exec unshare --mount --pid --fork --mount-proc --kill-child sh -c "$1"`;
+exec unshare --mount --propagation slave --pid --fork --mount-proc --kill-child sh -c "$1"`;
 
 /**
  * Processes of their own, whose first one buries what ended: libvirt waits for each QEMU until nothing is left of it, and

@@ -38,7 +38,7 @@ export async function startSystemd(units: Record<string, string>): Promise<TestS
   await mkdir(runtime, { mode: 0o700 });
   for (const [name, text] of Object.entries(units)) await writeFile(join(folder, name), text);
   const env = { ...process.env, XDG_RUNTIME_DIR: runtime, XDG_CONFIG_HOME: join(dir.path, 'config') };
-  const manager = spawn('unshare', ['--mount', 'sh', '-c', START], { env, stdio: 'ignore' });
+  const manager = spawn('unshare', ['--mount', '--propagation', 'slave', 'sh', '-c', START], { env, stdio: 'ignore' });
   const ended = once(manager, 'exit');
   const systemctl = async (...words: string[]) => (await run('systemctl', ['--user', ...words], { env })).stdout;
   await eventually('systemd answers', async () => await systemctl('show').then(Boolean, () => false));

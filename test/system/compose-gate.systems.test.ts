@@ -39,7 +39,12 @@ beforeEach(needsCompose);
 const BAD = {
   slow: { tag: '1.1', wish: { first: serve(2) }, seen: /RESPONSE_TIME/ },
   loud: { tag: '1.2', wish: { first: `${serve(0)}; echo FATAL: no database` }, seen: /says: FATAL/ },
-  crashing: { tag: '1.3', wish: { command: ['sh', '-c', `${serve(0)}; sleep 1; exit 3`] }, seen: /container|restart/ },
+  // Whichever probe meets it first: that of the container, or that of the page.
+  crashing: {
+    tag: '1.3',
+    wish: { command: ['sh', '-c', `${serve(0)}; sleep 1; exit 3`] },
+    seen: /container|restart|GET/,
+  },
 };
 
 test.each([
