@@ -35,6 +35,7 @@ const Shape = z.strictObject({
   update: ConfigSchema.optional(),
   wholeRollback: z.literal(true).optional(),
   deduplicates: z.literal(true).optional(),
+  lacks: Functions.optional(),
   actions: Functions,
   probes: Functions.optional(),
 });
@@ -60,6 +61,7 @@ export function checkPlugin(exported: unknown, expected: Expected): Checked {
     ...identityProblems(shape, expected),
     ...actionProblems(shape, contract),
     ...probeProblems(shape, contract),
+    ...lacksProblems(shape),
     ...configProblems(shape, expected.kind),
   ];
   // Past this check a plugin of any kind has the one shape that the catalog holds.
@@ -95,6 +97,11 @@ function probeProblems({ actions, probes = {} }: Shape, { actions: contract }: K
     ...missing.map((action) => `the action ${action} happens once, so it needs a probe that tells if it did`),
     ...needless.map((action) => `there is a probe for ${action}, which is not an action that happens once`),
   ];
+}
+
+function lacksProblems({ actions, lacks = {} }: Shape): string[] {
+  const missing = Object.keys(lacks).filter((action) => !(action in actions));
+  return missing.map((action) => `plugin.lacks.${action}: it has no such action`);
 }
 
 function configProblems({ config, ...sections }: Shape, kind: KindName): string[] {

@@ -39,6 +39,16 @@ test('an action that may happen only once needs a probe, and no other action may
   expect(wrong).toEqual(['there is a probe for look, which is not an action that happens once']);
 });
 
+test('what a configuration lacks is told for actions that the plugin has', () => {
+  const rest = { kind: 'service', id: 'shop', title: 'Shop', config: z.object({}), actions: { look: perform } };
+
+  const good = checkPlugin({ ...rest, lacks: { look: () => undefined } }, expected).problems;
+  const wrong = checkPlugin({ ...rest, lacks: { lock: () => undefined } }, expected).problems;
+
+  expect(good).toEqual([]);
+  expect(wrong).toEqual(['plugin.lacks.lock: it has no such action']);
+});
+
 test.each([
   [null, 'plugin: Invalid input: expected object, received null'],
   [{ id: 5 }, 'plugin.kind: Invalid input: expected string, received undefined'],
