@@ -169,14 +169,12 @@ export interface BackupConfig {
   /** Names of destinations, at least one. */
   destinations: string[];
   compression: z.output<typeof Compression>;
-  encryption: EncryptionConfig;
+  /** For whom new sets are encrypted, none when they are not, and what opens them again. */
+  encryption: Encryption;
   retention: Retention;
   timeoutMs: number;
   drill: DrillConfig;
 }
-
-/** For whom new sets are encrypted, none when they are not, and what opens them again. */
-export type EncryptionConfig = Encryption;
 
 export interface DrillConfig {
   /** Null when nothing is drilled by itself. */
