@@ -5,9 +5,10 @@ import type { FieldNotes } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
 import { child } from '#config/locate.ts';
 import { fullPath, type Section } from '#config/section.ts';
-import type { HealConfig, ServiceCheck } from '#config/types.ts';
+import type { ServiceCheck } from '#config/types.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Plugin } from '#sdk/contract.ts';
+import type { HealRules } from '#sdk/heal.ts';
 
 const Heal = z.strictObject({
   after: duration().prefault('0s').describe('How long it must have been down, from the first bad answer on'),
@@ -33,7 +34,7 @@ export const HealField = z
 export function compileHeal(
   written: z.output<typeof HealField>,
   { section, ...service }: Service & { section: Section },
-): HealConfig | null {
+): HealRules | null {
   if (written === undefined || written === false) return null;
   const problem = problemOf(service);
   if (problem !== undefined) {
