@@ -105,7 +105,7 @@ function lacksProblems({ actions, lacks = {} }: Shape): string[] {
 }
 
 function configProblems({ config, ...sections }: Shape, kind: KindName): string[] {
-  const taken = Object.keys(config.shape).filter((key) => reservedKeys[kind].includes(key));
+  const taken = Object.keys(config.shape).filter((key) => reservedKeys(kind).includes(key));
   const problems = taken.map((key) => `plugin.config.${key}: every ${kind} has a key of this name, choose another`);
   for (const name of pluginSections) {
     if (sections[name] !== undefined && kind !== 'service')
