@@ -4,7 +4,7 @@ import { announceGivenUp } from '#app/announce.ts';
 import { makePlan, type Planner, serviceNamed } from '#app/planning.ts';
 import type { Workflows } from '#app/workflows.ts';
 import { workflowNamed } from '#app/workflows.ts';
-import type { HealConfig, ServiceConfig } from '#config/types.ts';
+import type { ServiceConfig } from '#config/types.ts';
 import type { Journal } from '#engine/ports.ts';
 import { formatDuration } from '#kernel/duration.ts';
 import { errorText } from '#kernel/errors.ts';
@@ -12,6 +12,7 @@ import { derivedId } from '#kernel/ids.ts';
 import { subjectOf } from '#monitor/check.ts';
 import { decideHeal, HEAL } from '#monitor/heal.ts';
 import type { Incident, Mendable, Step } from '#monitor/world.ts';
+import type { HealRules } from '#sdk/heal.ts';
 import type { Plan } from '#sdk/plan.ts';
 import type { Log } from '#sdk/tools.ts';
 import type { Heals } from '#store/heals.ts';
@@ -121,6 +122,6 @@ function marked(step: Step, gaveUp: readonly Incident[]): Step {
   };
 }
 
-function triedWords(restarts: number, { windowMs }: HealConfig): string {
+function triedWords(restarts: number, { windowMs }: HealRules): string {
   return `it was restarted ${restarts === 1 ? 'once' : `${restarts} times`} within ${formatDuration(windowMs)}`;
 }

@@ -21,14 +21,14 @@ import type { BoundActions, Tools } from '#sdk/tools.ts';
 
 /** Comes before the capture, while the servers run. What an earlier attempt left is removed first. */
 export async function dump(tools: Tools, input: ArchiveInput<'dump'>): Promise<ArchiveOutput<'dump'>> {
-  const { set, compression, all, missing } = input;
+  const { set, compression, shareable, all, missing } = input;
   const place = stagingPlace(tools.stateDir, set);
   await removeStaging(place);
   await mkdir(place.partial, { recursive: true, mode: 0o700 });
   const owner = ownerOf(tools, input);
   if (owner.dump === undefined) throw unable(input, 'dump');
   try {
-    const made = await owner.dump({ directory: place.partial, level: compression.level, all, missing });
+    const made = await owner.dump({ directory: place.partial, level: compression.level, shareable, all, missing });
     await flush(place.partial);
     return made;
   } catch (error) {

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { addError } from '#config/issues.ts';
 import { locate } from '#config/locate.ts';
 import { fullPath, type Section } from '#config/section.ts';
-import type { EncryptionConfig } from '#config/types.ts';
 import { recipientProblem, withoutComment } from '#sdk/age-recipient.ts';
+import type { Encryption } from '#sdk/encryption.ts';
 import { secret } from '#sdk/secret.ts';
 
 const Recipient = z.string().superRefine((text, context) => {
@@ -33,7 +33,7 @@ export function encryptionField() {
 export function compileEncryption(
   encryption: z.output<ReturnType<typeof encryptionField>>,
   { section, inherited }: { section: Section; inherited: boolean },
-): EncryptionConfig {
+): Encryption {
   if (encryption === undefined) return { recipients: [], identity: null };
   const { enabled, recipients, identity = null } = encryption;
   // A service may say the rest alone, so the defaults are judged together with what each service says.

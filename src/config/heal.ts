@@ -5,8 +5,10 @@ import type { FieldNotes } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
 import { child } from '#config/locate.ts';
 import { fullPath, type Section } from '#config/section.ts';
-import type { HealConfig, ServiceCheck } from '#config/types.ts';
+import type { ServiceCheck } from '#config/types.ts';
+import type { JsonObject } from '#kernel/json.ts';
 import type { Plugin } from '#sdk/contract.ts';
+import type { HealRules } from '#sdk/heal.ts';
 
 const Heal = z.strictObject({
   after: duration().prefault('0s').describe('How long it must have been down, from the first bad answer on'),
@@ -31,10 +33,10 @@ export const HealField = z
 /** @returns null when it is not to be restarted, or never can be: that is in the report. */
 export function compileHeal(
   written: z.output<typeof HealField>,
-  { section, plugin, checks }: { section: Section; plugin: Plugin; checks: readonly ServiceCheck[] },
-): HealConfig | null {
+  { section, ...service }: Service & { section: Section },
+): HealRules | null {
   if (written === undefined || written === false) return null;
-  const problem = problemOf(plugin, checks);
+  const problem = problemOf(service);
   if (problem !== undefined) {
     const at = child(section.node, 'heal')?.at ?? section.node.at;
     addError(section.report, { at, path: fullPath({ section, path: ['heal'] }), message: problem });
@@ -44,8 +46,25 @@ export function compileHeal(
   return { afterMs: after, attempts, windowMs: window, backoffMs: backoff, maxBackoffMs: Math.max(backoff, longest) };
 }
 
-function problemOf(plugin: Plugin, checks: readonly ServiceCheck[]): string | undefined {
+interface Service {
+  plugin: Plugin;
+  /** What its plugin takes of it. */
+  config: JsonObject;
+  checks: readonly ServiceCheck[];
+}
+
+function problemOf({ plugin, config, checks }: Service): string | undefined {
   if (plugin.actions['restart'] === undefined) return `services of type ${plugin.id} cannot be restarted by us`;
+  const lacking = plugin.lacks?.['restart']?.(asItsActionsSeeIt(plugin, config));
+  if (lacking !== undefined) return `it cannot be restarted: ${lacking}`;
   if (checks.some(({ external }) => !external)) return undefined;
   return 'nothing tells that it is down: give it "validate:", or probes under "monitor:"';
+}
+
+function asItsActionsSeeIt(plugin: Plugin, { backup, update, ...own }: JsonObject): Record<string, unknown> {
+  return {
+    ...plugin.config.safeParse(own).data,
+    backup: plugin.backup?.safeParse(backup).data,
+    update: plugin.update?.safeParse(update).data,
+  };
 }

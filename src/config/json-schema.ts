@@ -17,6 +17,7 @@ import {
   Version,
 } from '#config/schema.ts';
 import { serviceSchema } from '#config/services.ts';
+import { shareSchemas } from '#config/shared-schemas.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import type { KindName, Plugin } from '#sdk/contract.ts';
@@ -46,7 +47,7 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
   );
   const channels = plugins(catalog, 'notification').map((plugin) => typed(plugin, instanceSchema(plugin, ChannelCore)));
   const services = plugins(catalog, 'service').map((plugin) => typed(plugin, serviceSchema(plugin)));
-  return {
+  return shareSchemas({
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Homelab Autopilot',
     type: 'object',
@@ -64,7 +65,7 @@ export function configJsonSchema(catalog: PluginCatalog): JsonObject {
       monitoring: empty(convert(Monitoring), 'How services and hosts are watched'),
       services: { type: ['array', 'null'], items: { anyOf: services }, description: 'What is looked after' },
     },
-  };
+  });
 }
 
 function plugins(catalog: PluginCatalog, kind: KindName): Plugin[] {

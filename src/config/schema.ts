@@ -7,6 +7,7 @@ import type { FieldNotes } from '#config/introspect.ts';
 import { MonitorList } from '#config/monitoring.ts';
 import { pingField } from '#config/ping.ts';
 import { scheduleField, WindowForm } from '#config/schedule.ts';
+import type { CoreShape } from '#sdk/catalog.ts';
 import { GuestId } from '#sdk/guests.ts';
 import { Compression } from '#sdk/kinds/archive.ts';
 import { readReference } from '#sdk/registry/reference.ts';
@@ -158,7 +159,9 @@ export const Updates = Update.extend({
   registries: z.record(RegistryHost, Registry).prefault({}).describe('Registries of images, by host'),
 });
 
-export const DestinationCore = z.object({ type: z.string().describe('The plugin') });
+export const DestinationCore = z.object({
+  type: z.string().describe('The plugin'),
+} satisfies CoreShape<'destination'>);
 
 export const HypervisorCore = z.object({
   type: z.string().describe('The plugin'),
@@ -167,9 +170,11 @@ export const HypervisorCore = z.object({
     .min(1)
     .optional()
     .describe('Hosts whose worker reaches it; the first that has one is taken. Default: this machine'),
-});
+} satisfies CoreShape<'hypervisor'>);
 
-export const ChannelCore = z.object({ type: z.string().describe('The plugin') });
+export const ChannelCore = z.object({
+  type: z.string().describe('The plugin'),
+} satisfies CoreShape<'notification'>);
 
 const GuestOf = z.object({
   hypervisor: z.string().describe('Name of the hypervisor'),
@@ -187,7 +192,7 @@ export const ServiceCore = z.object({
   guest: GuestOf.optional().describe('The guest that the service runs in: an update snapshots it first'),
   monitor: MonitorList,
   heal: HealField,
-});
+} satisfies CoreShape<'service'>);
 
 export const TOP_LEVEL_KEYS = [
   'version',

@@ -74,9 +74,9 @@ export function compileService(section: Section, around: ServiceSurroundings): C
   const own = settled(read.config, section, around.monitoring);
   const checks = checksOf({ prepared: read.prepared, config: own, section }, around.monitoring);
   const heartbeats = heartbeatsOf(read.prepared['monitor']);
-  const heal = compileHeal(read.core.heal, { section, plugin: read.plugin, checks });
   const dependsOn = [...new Set(read.core.depends_on ?? [])];
   const config = { ...own, backup: backup.pluginKeys, update: update.pluginKeys };
+  const heal = compileHeal(read.core.heal, { section, plugin: read.plugin, config, checks });
   const merged = { ...(backup.merged && { backup: backup.merged }), ...(update.merged && { update: update.merged }) };
   return {
     service: {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { ScheduleRules } from '#schedule/rules.ts';
 import type { Encryption } from '#sdk/encryption.ts';
+import type { HealRules } from '#sdk/heal.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
 import type { RegistriesSettings } from '#sdk/registry/settings.ts';
 import type { Retention } from '#sdk/retention.ts';
@@ -116,15 +117,6 @@ export interface HeartbeatConfig {
   everyMs: number;
 }
 
-/** How often a service that is down is restarted, and when a person is called instead. */
-export interface HealConfig {
-  afterMs: number;
-  attempts: number;
-  windowMs: number;
-  backoffMs: number;
-  maxBackoffMs: number;
-}
-
 export interface ServiceConfig extends PluginInstance {
   host: string;
   /** Names of the services that this one needs; there is no circle among them. */
@@ -135,7 +127,7 @@ export interface ServiceConfig extends PluginInstance {
   checks: ServiceCheck[];
   heartbeats: HeartbeatConfig[];
   /** Null: nobody but a person restarts it. */
-  heal: HealConfig | null;
+  heal: HealRules | null;
   /** Null when the service has no `backup:` section and no defaults apply. */
   backup: BackupConfig | null;
   update: UpdateConfig;
@@ -169,14 +161,12 @@ export interface BackupConfig {
   /** Names of destinations, at least one. */
   destinations: string[];
   compression: z.output<typeof Compression>;
-  encryption: EncryptionConfig;
+  /** For whom new sets are encrypted, none when they are not, and what opens them again. */
+  encryption: Encryption;
   retention: Retention;
   timeoutMs: number;
   drill: DrillConfig;
 }
-
-/** For whom new sets are encrypted, none when they are not, and what opens them again. */
-export type EncryptionConfig = Encryption;
 
 export interface DrillConfig {
   /** Null when nothing is drilled by itself. */

@@ -35,6 +35,7 @@ const Shape = z.strictObject({
   update: ConfigSchema.optional(),
   wholeRollback: z.literal(true).optional(),
   deduplicates: z.literal(true).optional(),
+  lacks: Functions.optional(),
   actions: Functions,
   probes: Functions.optional(),
 });
@@ -60,6 +61,7 @@ export function checkPlugin(exported: unknown, expected: Expected): Checked {
     ...identityProblems(shape, expected),
     ...actionProblems(shape, contract),
     ...probeProblems(shape, contract),
+    ...lacksProblems(shape),
     ...configProblems(shape, expected.kind),
   ];
   // Past this check a plugin of any kind has the one shape that the catalog holds.
@@ -97,8 +99,13 @@ function probeProblems({ actions, probes = {} }: Shape, { actions: contract }: K
   ];
 }
 
+function lacksProblems({ actions, lacks = {} }: Shape): string[] {
+  const missing = Object.keys(lacks).filter((action) => !(action in actions));
+  return missing.map((action) => `plugin.lacks.${action}: it has no such action`);
+}
+
 function configProblems({ config, ...sections }: Shape, kind: KindName): string[] {
-  const taken = Object.keys(config.shape).filter((key) => reservedKeys[kind].includes(key));
+  const taken = Object.keys(config.shape).filter((key) => reservedKeys(kind).includes(key));
   const problems = taken.map((key) => `plugin.config.${key}: every ${kind} has a key of this name, choose another`);
   for (const name of pluginSections) {
     if (sections[name] !== undefined && kind !== 'service')

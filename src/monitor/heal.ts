@@ -1,18 +1,9 @@
 /** Whether a service that is down is restarted now, later, or not any more. Pure. */
 
+import type { HealRules } from '#sdk/heal.ts';
+
 /** The workflow that does it. Its runs are no planned rest: the service was down before, and counts as down meanwhile. */
 export const HEAL = 'heal';
-
-export interface HealRules {
-  /** How long it must have been down (milliseconds). */
-  afterMs: number;
-  /** Restarts within the window; after that many a person is called. */
-  attempts: number;
-  windowMs: number;
-  /** The pause after the first restart; it doubles with each further one, up to the longest. */
-  backoffMs: number;
-  maxBackoffMs: number;
-}
 
 /** A run that was asked for by an incident of the service. */
 export interface HealAttempt {

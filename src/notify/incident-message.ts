@@ -6,6 +6,7 @@ import { subjectName, subjectOf } from '#monitor/check.ts';
 import type { Told } from '#monitor/world.ts';
 import { localTime } from '#notify/local-time.ts';
 import { type Origin, senderLine } from '#notify/sender.ts';
+import type { EventName } from '#sdk/events.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
 export interface IncidentScene {
@@ -60,7 +61,7 @@ const SEVERITY: Record<SubjectKind, Message['severity']> = {
   resource: 'warning',
 };
 
-function eventOf(subject: string, what: Told['what']): string {
+function eventOf(subject: string, what: Told['what']): EventName {
   if (what === 'up') return 'service_recovered';
   const { kind, name } = subjectOf(subject);
   if (kind === 'external') return 'external_access_failed';

@@ -4,12 +4,11 @@ import { formatDuration } from '#kernel/duration.ts';
 import { derivedId, shortId } from '#kernel/ids.ts';
 import { localTime } from '#notify/local-time.ts';
 import type { Origin } from '#notify/sender.ts';
-import { EVENTS } from '#sdk/events.ts';
+import { EVENTS, type EventName } from '#sdk/events.ts';
 import type { Message } from '#sdk/kinds/notification.ts';
 
-/** What every message says of where it comes from. */
 /** @param event one of `eventsOf` the run. */
-export function runMessage(run: RunDetail, event: string, origin: Origin): Message {
+export function runMessage(run: RunDetail, event: EventName, origin: Origin): Message {
   const at = run.finishedAt ?? run.requestedAt;
   return {
     id: derivedId('message', run.id, event),
@@ -39,12 +38,11 @@ export function withHeldBack(
  * What the end of a run means for those who wait for it, the most telling first. Empty when there is nothing to tell: it
  * was cancelled by a person, or there was nothing to do.
  */
-export function eventsOf({ workflow, status }: Pick<RunDetail, 'workflow' | 'status'>): string[] {
+export function eventsOf({ workflow, status }: Pick<RunDetail, 'workflow' | 'status'>): EventName[] {
   switch (status) {
     case 'succeeded':
-      // That it is up again is told by the incident that is over.
-      if (workflow === 'heal') return [];
-      return [workflow === 'rollback' ? 'rollback_executed' : `${workflow}_success`];
+      // Of a restart nothing is told here: that the service is up again is told by the incident that is over.
+      return workflow === 'rollback' ? ['rollback_executed'] : eventNamed(`${workflow}_success`);
     case 'rolled_back':
       // Of a rollback that was itself put back, or a restore that failed, nobody is told by another name.
       return workflow === 'update' ? ['rollback_executed', 'update_failed'] : failureOf(workflow);
@@ -60,9 +58,14 @@ export function eventsOf({ workflow, status }: Pick<RunDetail, 'workflow' | 'sta
   }
 }
 
-function failureOf(workflow: string): string[] {
-  const event = `${workflow}_failed`;
-  return [EVENTS.some((known) => known === event) ? event : 'needs_attention'];
+function failureOf(workflow: string): EventName[] {
+  const [event = 'needs_attention'] = eventNamed(`${workflow}_failed`);
+  return [event];
+}
+
+/** None when there is no such event: what no route can name is not told. */
+function eventNamed(name: string): EventName[] {
+  return EVENTS.filter((event) => event === name);
 }
 
 const WORDS: Record<RunDetail['status'], string> = {

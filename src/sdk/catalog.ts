@@ -1,5 +1,6 @@
 /** The kinds that there are, and the plugins that were found, as the rooms that need them see them. */
-import type { Kind, KindName, Plugin } from '#sdk/contract.ts';
+import type { z } from 'zod';
+import { type Kind, type KindName, type Plugin, pluginSections } from '#sdk/contract.ts';
 import { archive } from '#sdk/kinds/archive.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
@@ -26,11 +27,19 @@ export const pluginFolders = {
 
 export type PluginFolder = keyof typeof pluginFolders;
 
-/** Keys that every instance of a kind has; a plugin's own configuration may not use them for something else. */
-export const reservedKeys: { readonly [K in KindName]: readonly string[] } = {
-  hypervisor: ['name', 'type', 'hosts', 'backup', 'update'],
-  service: ['name', 'type', 'host', 'guest', 'heal', 'backup', 'update'],
-  destination: ['name', 'type', 'backup', 'update'],
-  notification: ['name', 'type', 'backup', 'update'],
-  archive: ['name', 'type', 'backup', 'update'],
-};
+/** Keys that every instance of a kind has, whatever its plugin; its schema in the configuration is a `CoreShape`. */
+const coreKeys = {
+  hypervisor: ['type', 'hosts'],
+  service: ['name', 'type', 'host', 'depends_on', 'guest', 'monitor', 'heal'],
+  destination: ['type'],
+  notification: ['type'],
+  archive: [],
+} as const satisfies { readonly [K in KindName]: readonly string[] };
+
+/** Exactly these keys, by the compiler: one more or one less in the schema is an error there. */
+export type CoreShape<K extends KindName> = Record<(typeof coreKeys)[K][number], z.ZodType>;
+
+/** Keys that a plugin's own configuration may not use for something else: it would never see what is written there. */
+export function reservedKeys(kind: KindName): readonly string[] {
+  return ['name', ...coreKeys[kind], ...pluginSections];
+}

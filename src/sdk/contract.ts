@@ -57,6 +57,11 @@ export type Implementation<A extends Actions, C> = { [K in RequiredNames<A>]: Pe
   [K in OptionalNames<A>]?: Perform<A[K], C>;
 };
 
+/** A method, so that plugins of every configuration are of one type. */
+interface Lacking<C> {
+  of(config: C): string | undefined;
+}
+
 /** One plugin, as its file exports it under the name `plugin`. */
 export interface Plugin<A extends Actions = Actions, C = unknown> {
   kind: KindName;
@@ -74,6 +79,11 @@ export interface Plugin<A extends Actions = Actions, C = unknown> {
   wholeRollback?: true;
   /** Set when a destination keeps only once what two sets have in common: they are packed so that they have much. */
   deduplicates?: true;
+  /**
+   * For actions that not every configuration allows: what it lacks for them, and what to add; undefined when nothing.
+   * Asked while the configuration is checked, where the sections `backup` and `update` may be missing.
+   */
+  lacks?: { [K in keyof A]?: Lacking<C>['of'] };
   actions: Implementation<A, C>;
   /** For each `once` action: did it happen? Asked after a crash in mid-step. */
   probes?: { [K in OnceNames<A>]?: (tools: Tools<C>, input: z.output<A[K]['input']>) => Promise<ProbeAnswer> };

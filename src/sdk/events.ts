@@ -7,6 +7,7 @@ export const EVENTS = [
   'update_failed',
   'update_available',
   'rollback_executed',
+  'restore_success',
   'drill_success',
   'drill_failed',
   'schedule_missed',
@@ -17,6 +18,8 @@ export const EVENTS = [
   'resource_warning',
   'needs_attention',
 ] as const;
+
+export type EventName = (typeof EVENTS)[number];
 
 /** Whether a pattern of a route means an event: a name, in which `*` stands for any letters. */
 export function matchesEvent(pattern: string, event: string): boolean {

@@ -102,7 +102,8 @@ function dump(
   { key, ...how }: { key: string; all?: boolean; missing?: boolean },
 ): StepNode {
   const { compression } = backup;
-  return archive.do('dump', { ...set, compression, ...how }, { key, title: 'dump databases', uses: [service] });
+  const packing = { compression, ...(backup.shared ? { shareable: true } : {}) };
+  return archive.do('dump', { ...set, ...packing, ...how }, { key, title: 'dump databases', uses: [service] });
 }
 
 function copyTo(context: PlanContext, place: PlanContext['backup']['destinations'][number]): PlanNode {

@@ -8,10 +8,11 @@ import { planSteps } from '#sdk/plan.ts';
 import { configOf, serviceNamed } from '#test/cli/stage.ts';
 import { workflow as backup } from '#workflows/backup.ts';
 
-function captured(destinations: string[]) {
+function planned(destinations: string[]) {
   const plain = serviceNamed('notes');
   if (plain.backup === null) throw new Error('it has a backup section');
-  const notes = { ...plain, backup: { ...plain.backup, destinations } };
+  const config = { backup: { databases: [{ type: 'sqlite', path: '/srv/notes.db' }] } };
+  const notes = { ...plain, config, backup: { ...plain.backup, destinations } };
   const disk = { name: 'disk', type: 'local', config: { path: '/backups' } };
   const vault = { name: 'vault', type: 'restic', config: { repository: '/vault' } };
   const planner = {
@@ -24,10 +25,11 @@ function captured(destinations: string[]) {
     servesHypervisors: () => true,
   };
   const steps = planSteps(makePlan(planner, backup, { run: 'b7k2mwz8h1xn', service: notes, input: {} }).root);
-  return steps.find(({ action }) => action === 'capture')?.input;
+  return (action: string) => steps.find((step) => step.action === action)?.input;
 }
 
-test('a service with a repository of restic among its destinations has its sets packed to be shared', () => {
-  expect(captured(['disk', 'vault'])).toMatchObject({ shareable: true });
-  expect(captured(['disk'])).not.toHaveProperty('shareable');
+test.each(['capture', 'dump'])('what is made by %s is packed to be shared with a repository of restic', (action) => {
+  expect(planned(['disk', 'vault'])(action)).toMatchObject({ shareable: true });
+  expect(planned(['disk'])(action)).toBeDefined();
+  expect(planned(['disk'])(action)).not.toHaveProperty('shareable');
 });

@@ -30,14 +30,9 @@ interface Result {
 async function cli(...words: string[]): Promise<Result> {
   return new Promise((resolve) => {
     const env = { PATH: process.env['PATH'], HOME: folder };
-    const child = execFile(
-      process.execPath,
-      [MAIN, ...words],
-      { cwd: folder, env, maxBuffer: 16 << 20 },
-      (_error, stdout, stderr) => {
-        resolve({ code: child.exitCode ?? -1, stdout, stderr });
-      },
-    );
+    const child = execFile(process.execPath, [MAIN, ...words], { cwd: folder, env }, (_error, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    });
   });
 }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { ChannelCore, DestinationCore, HypervisorCore, ServiceCore } from '#config/schema.ts';
 import { checkPlugin } from '#host/check-plugin.ts';
 import { kinds } from '#sdk/catalog.ts';
 import { action, kind } from '#sdk/contract.ts';
@@ -39,6 +40,16 @@ test('an action that may happen only once needs a probe, and no other action may
   expect(wrong).toEqual(['there is a probe for look, which is not an action that happens once']);
 });
 
+test('what a configuration lacks is told for actions that the plugin has', () => {
+  const rest = { kind: 'service', id: 'shop', title: 'Shop', config: z.object({}), actions: { look: perform } };
+
+  const good = checkPlugin({ ...rest, lacks: { look: () => undefined } }, expected).problems;
+  const wrong = checkPlugin({ ...rest, lacks: { lock: () => undefined } }, expected).problems;
+
+  expect(good).toEqual([]);
+  expect(wrong).toEqual(['plugin.lacks.lock: it has no such action']);
+});
+
 test.each([
   [null, 'plugin: Invalid input: expected object, received null'],
   [{ id: 5 }, 'plugin.kind: Invalid input: expected string, received undefined'],
@@ -54,4 +65,20 @@ test('only services have keys in a backup section', () => {
   const { problems } = checkPlugin(bell, { kind: 'notification', id: 'bell' });
 
   expect(problems).toEqual(['plugin.backup: only service plugins have it']);
+});
+
+test.each([
+  ['service', ServiceCore],
+  ['hypervisor', HypervisorCore],
+  ['destination', DestinationCore],
+  ['notification', ChannelCore],
+] as const)('no key that every %s has may be one of a plugin, which would never see it', (kind, core) => {
+  const keys = [...Object.keys(core.shape), 'name', 'backup', 'update'];
+  const actions = Object.fromEntries(Object.keys(kinds[kind].actions).map((name) => [name, perform]));
+
+  for (const key of keys) {
+    const config = z.object({ [key]: z.string(), own: z.string() });
+    const { problems } = checkPlugin({ kind, id: 'shop', title: 'Shop', config, actions }, { kind, id: 'shop' });
+    expect(problems).toEqual([`plugin.config.${key}: every ${kind} has a key of this name, choose another`]);
+  }
 });

@@ -1,7 +1,8 @@
 /** Restarts: which services may be restarted, when, and how often at most. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decideHeal, type HealAttempt, type HealRules } from '#monitor/heal.ts';
+import { decideHeal, type HealAttempt } from '#monitor/heal.ts';
+import type { HealRules } from '#sdk/heal.ts';
 import { checkOf, MINUTE, resultOf, type Stage, stageOf } from '#test/monitor/stage.ts';
 
 const RULES: HealRules = {

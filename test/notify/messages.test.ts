@@ -1,6 +1,7 @@
 /** What a person is told: what happened, what it means, what to do next. */
 import { describe, expect, test } from 'vitest';
-import type { RunDetail } from '#engine/run.ts';
+import { loadWorkflows } from '#app/workflows.ts';
+import { RUN_STATUSES, type RunDetail } from '#engine/run.ts';
 import { nextTry } from '#notify/back-off.ts';
 import { digestOf } from '#notify/digest.ts';
 import { missedMessage } from '#notify/missed-message.ts';
@@ -14,7 +15,7 @@ const ORIGIN = { homelab: 'home', timezone: 'Europe/Berlin' };
 
 /** The message for the one event of a run. */
 function told(run: RunDetail): Message {
-  const [event = 'none'] = eventsOf(run);
+  const [event = 'needs_attention'] = eventsOf(run);
   return runMessage(run, event, ORIGIN);
 }
 
@@ -75,13 +76,22 @@ describe('a run that ended', () => {
     ]);
   });
 
-  test('is never told by an event that nobody can wait for', () => {
-    const statuses = ['succeeded', 'failed', 'rolled_back', 'needs_attention'] as const;
-    const workflows = ['backup', 'update', 'rollback'];
-    const events = workflows.flatMap((workflow) => statuses.flatMap((status) => eventsOf({ workflow, status })));
+  test('is told by an event that a route can name, whatever the workflow and its end', async () => {
+    const workflows = [...(await loadWorkflows()).keys()];
+    const events = workflows.flatMap((workflow) => RUN_STATUSES.flatMap((status) => eventsOf({ workflow, status })));
 
-    expect(events.filter((event) => !EVENTS.some((known) => known === event))).toEqual([]);
+    expect(events.filter((event) => !EVENTS.includes(event))).toEqual([]);
+    expect(events).toEqual(expect.arrayContaining(['restore_success', 'drill_success', 'update_failed']));
+  });
+
+  test('and failed without an event of its own needs a person', () => {
     expect(eventsOf({ workflow: 'restore', status: 'failed' })).toEqual(['needs_attention']);
+    expect(eventsOf({ workflow: 'rollback', status: 'rolled_back' })).toEqual(['needs_attention']);
+  });
+
+  test('and succeeded in a workflow that nobody can wait for is nothing to tell', () => {
+    expect(eventsOf({ workflow: 'heal', status: 'succeeded' })).toEqual([]);
+    expect(eventsOf({ workflow: 'somebody-elses', status: 'succeeded' })).toEqual([]);
   });
 
   test.each(['cancelled', 'skipped'] as const)('as %s is nothing to tell', (status) => {

@@ -1,10 +1,10 @@
 /** What encryption changes of plans: no step, and only what they are told; and no plan whose way back nobody could open. */
 import { expect, test } from 'vitest';
 import { makePlan } from '#app/planning.ts';
-import type { EncryptionConfig } from '#config/types.ts';
 import { createCatalog } from '#host/catalog.ts';
 import { plugin as local } from '#plugins/destinations/local/index.ts';
 import { plugin as generic } from '#plugins/services/generic/index.ts';
+import type { Encryption } from '#sdk/encryption.ts';
 import { planSteps, undoSteps } from '#sdk/plan.ts';
 import type { Workflow } from '#sdk/workflow.ts';
 import { configOf, serviceNamed } from '#test/cli/stage.ts';
@@ -14,14 +14,14 @@ import { workflow as restore } from '#workflows/restore.ts';
 import { workflow as rollback } from '#workflows/rollback.ts';
 import { workflow as update } from '#workflows/update.ts';
 
-const PLAIN: EncryptionConfig = { recipients: [], identity: null };
-const LOCKED: EncryptionConfig = { recipients: ['age1somebody'], identity: null };
-const OPENABLE: EncryptionConfig = {
+const PLAIN: Encryption = { recipients: [], identity: null };
+const LOCKED: Encryption = { recipients: ['age1somebody'], identity: null };
+const OPENABLE: Encryption = {
   ...LOCKED,
   identity: { $secret: { path: 'backup.encryption.identity', source: { from: 'file', file: '/etc/age.key' } } },
 };
 
-function planned(workflow: Workflow, encryption: EncryptionConfig) {
+function planned(workflow: Workflow, encryption: Encryption) {
   const plain = serviceNamed('notes');
   const notes = { ...plain, backup: plain.backup === null ? null : { ...plain.backup, encryption } };
   const planner = {
@@ -55,7 +55,7 @@ const all: [string, Workflow][] = [backup, update, rollback, restore, drill].map
 ]);
 
 test.each(all)('the steps of a %s are the same with encryption and without', (_name, workflow) => {
-  const keys = (encryption: EncryptionConfig) => planned(workflow, encryption).map(({ key }) => key);
+  const keys = (encryption: Encryption) => planned(workflow, encryption).map(({ key }) => key);
 
   expect(keys(OPENABLE)).toEqual(keys(PLAIN));
 });

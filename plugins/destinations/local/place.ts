@@ -1,33 +1,16 @@
 /** The directory of a local destination: whether it is there, writable, and surely the disk that was meant. */
 import { constants } from 'node:fs';
-import { access, mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import { ifThere } from '#kernel/if-there.ts';
+import { realPathOf, requireApart } from '#sdk/apart.ts';
 import { isBelow, missingMounts, mountPoints } from '#sdk/mounts.ts';
 import type { LocalTools } from './index.ts';
 
-/** A set in a tree that is backed up would be backed up itself, and grow with every run. */
-export async function refuseInside({ name, config }: LocalTools, sources: readonly string[]): Promise<void> {
-  const ours = await realPathOf(config.path);
-  for (const source of sources) {
-    const theirs = await realPathOf(source);
-    if (!isBelow(ours, theirs) && !isBelow(theirs, ours)) continue;
-    const how = isBelow(ours, theirs) ? 'lies in' : 'contains';
-    throw new AutopilotError('HA_CONFIG_INVALID', `${name}: ${config.path} ${how} the source ${source}`, {
-      next: 'use a directory of its own for backups, best on another disk',
-    });
-  }
-}
-
-/** With symlinks resolved as far as the path exists. */
-async function realPathOf(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch {
-    return path === '/' ? path : join(await realPathOf(dirname(path)), path.slice(path.lastIndexOf('/') + 1));
-  }
+export async function refuseInside({ name, config: { path } }: LocalTools, sources: readonly string[]): Promise<void> {
+  await requireApart({ name, path, realPath: await realPathOf(path) }, sources);
 }
 
 /**

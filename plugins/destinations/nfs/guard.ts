@@ -1,8 +1,8 @@
 /** Whether the share is there, by the kernel's mount table and by a marker file on the share itself. */
-import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
+import { requireApart } from '#sdk/apart.ts';
 import { isBelow, missingMounts, mountOf } from '#sdk/mounts.ts';
 import { access, isMissing } from './access.ts';
 import type { NfsTools } from './index.ts';
@@ -12,7 +12,7 @@ export async function requireShare(tools: NfsTools): Promise<string> {
   const { path, require_mount: requireMount, fs_types: types } = tools.config;
   const missing = (await missingMounts()).find((mount) => isBelow(path, mount));
   if (missing !== undefined) throw unusable(tools, `${missing} is in /etc/fstab but not mounted`, `mount ${missing}`);
-  const real = (await access(tools, ['realpath', '--canonicalize-missing', '--', path])).stdout.trimEnd();
+  const real = await realPathOf(tools, path);
   const marked = await isThere(tools, markerOf(tools));
   const mount = await mountOf(real);
   if (requireMount && (mount === undefined || !types.includes(mount.type))) {
@@ -49,17 +49,14 @@ export async function tryToWrite(tools: NfsTools): Promise<void> {
   }
 }
 
-/** A set in a tree that is backed up would be backed up itself, and grow with every run. */
+/** The share itself is asked within a time limit, as ever. */
 export async function refuseInside(tools: NfsTools, sources: readonly string[]): Promise<void> {
   const { path } = tools.config;
-  for (const source of sources) {
-    const theirs = await realpath(source).catch(() => source);
-    if (!isBelow(path, theirs) && !isBelow(theirs, path)) continue;
-    const how = isBelow(path, theirs) ? 'lies in' : 'contains';
-    throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: ${path} ${how} the source ${source}`, {
-      next: 'use a directory of its own for backups',
-    });
-  }
+  await requireApart({ name: tools.name, path, realPath: await realPathOf(tools, path) }, sources);
+}
+
+async function realPathOf(tools: NfsTools, path: string): Promise<string> {
+  return (await access(tools, ['realpath', '--canonicalize-missing', '--', path])).stdout.trimEnd();
 }
 
 function markerOf({ config }: NfsTools): string {

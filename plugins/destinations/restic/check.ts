@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
-import { isBelow } from '#sdk/mounts.ts';
+import { realPathOf, requireApart } from '#sdk/apart.ts';
 import { type Repository, withoutLock } from './access.ts';
 import { isAboutLock } from './errors.ts';
 import { isHidden } from './sets.ts';
@@ -16,12 +16,7 @@ export async function checkRepository(
 ): Promise<{ freeBytes: number | null; detail: string }> {
   const { name, config } = repository.tools;
   const path = config.repository;
-  const around = sources.find((source) => isBelow(path, source) || isBelow(source, path));
-  if (around !== undefined) {
-    throw new AutopilotError('HA_CONFIG_INVALID', `${name}: ${path} and the source ${around} lie in each other`, {
-      next: 'use a directory of its own for the repository, best on another disk',
-    });
-  }
+  if (path.startsWith('/')) await requireApart({ name, path, realPath: await realPathOf(path) }, sources);
   await requireLockable(repository);
   const { ours, trouble } = await lookThrough(repository);
   const details = [path, ...trouble, ...hiddenIn(ours)];

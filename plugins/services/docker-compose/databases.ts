@@ -103,14 +103,14 @@ function containerOf({ name }: ComposeTools, { containers }: Project, wanted: st
 
 export async function dump(
   tools: ComposeTools,
-  { directory, level, all, missing }: InputOf<Actions['dump']>,
+  { directory, level, shareable = false, all, missing }: InputOf<Actions['dump']>,
 ): Promise<OutputOf<Actions['dump']>> {
   const project = await requireProject(tools);
   const around = configured(tools, project);
   const isKept = await keptAtRest(tools, project);
   const atRest = (entry: DatabaseEntry) => all === true && isKept(entry);
   const entries = around.entries.filter((entry) => missing !== true || !atRest(entry));
-  const dumps = await dumpAll(tools, { ...around, entries }, { directory, level, atRest });
+  const dumps = await dumpAll(tools, { ...around, entries }, { directory, level, shareable, atRest });
   return { dumps, summary: toldDumps(dumps), warnings: [] };
 }
 

@@ -29,9 +29,9 @@ export function sourcesOf({ config: { backup } }: GenericTools): Source[] {
 
 export async function dump(
   tools: GenericTools,
-  { directory, level }: InputOf<Actions['dump']>,
+  { directory, level, shareable = false }: InputOf<Actions['dump']>,
 ): Promise<OutputOf<Actions['dump']>> {
-  const dumps = await dumpAll(tools, configured(tools), { directory, level, atRest: () => false });
+  const dumps = await dumpAll(tools, configured(tools), { directory, level, shareable, atRest: () => false });
   return { dumps, summary: toldDumps(dumps), warnings: [] };
 }
 

@@ -6,7 +6,7 @@ import { badIn, lookThrough, runProbes } from '#sdk/probes.ts';
 import { asService, runAll, versionOf, workingAgain } from './commands.ts';
 import { Backup, Config, Update } from './config.ts';
 import { dump, load, sourcesOf } from './databases.ts';
-import { restart } from './restart.ts';
+import { lacksStart, restart } from './restart.ts';
 import { probesOf, startCommands, stopCommands } from './unit.ts';
 import { checkUpdate, fetch, hold, letGo, rebootOf, release, revert, standby, update } from './update.ts';
 
@@ -16,6 +16,7 @@ export const plugin = service.define({
   config: Config,
   backup: Backup,
   update: Update,
+  lacks: { restart: lacksStart },
   actions: {
     async inspect(tools) {
       const [{ results }, version] = await Promise.all([lookThrough(tools, probesOf(tools)), versionOf(tools)]);

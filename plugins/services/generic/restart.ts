@@ -56,12 +56,25 @@ function waysOf({ name, config }: GenericTools): Ways {
   const options = asService(timeout);
   if (start.length > 0) return { unit: undefined, stop, start, options };
   if (unit !== undefined) return { unit, stop, start, options };
-  throw new AutopilotError('HA_CONFIG_INVALID', `${name} cannot be restarted: nothing says how it is started`, {
-    next: 'give it `unit`, or backup.quiesce with stop and start commands',
+  throw new AutopilotError('HA_CONFIG_INVALID', `${name} cannot be restarted: ${NOTHING_STARTS_IT}`, {
+    next: WHAT_STARTS_IT,
   });
 }
 
+const NOTHING_STARTS_IT = 'nothing says how it is started';
+const WHAT_STARTS_IT = 'give it `unit`, or backup.quiesce with stop and start commands';
+
+/** What a restart would find missing. */
+export function lacksStart(config: Pick<GenericTools['config'], 'unit'> & WithoutBackup): string | undefined {
+  const starts = config.unit !== undefined || (quiesceOf(config)?.start ?? []).length > 0;
+  return starts ? undefined : `${NOTHING_STARTS_IT}; ${WHAT_STARTS_IT}`;
+}
+
 /** A service that is only watched has no section of backups. */
-function quiesceOf({ backup }: { backup?: Partial<GenericTools['config']['backup']> }) {
+interface WithoutBackup {
+  backup?: Partial<GenericTools['config']['backup']> | undefined;
+}
+
+function quiesceOf({ backup }: WithoutBackup) {
   return backup?.quiesce;
 }

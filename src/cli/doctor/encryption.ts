@@ -4,13 +4,14 @@ import type { Settings } from '#app/settings.ts';
 import { identityFor, isOutOfReach, shortRecipient } from '#archive/encryption/identity.ts';
 import { finding, ok, warning } from '#cli/doctor/finding.ts';
 import type { Finding } from '#cli/ports.ts';
-import type { EncryptionConfig, ServiceConfig } from '#config/types.ts';
+import type { ServiceConfig } from '#config/types.ts';
 import { errorFacts } from '#kernel/errors.ts';
+import type { Encryption } from '#sdk/encryption.ts';
 
 /** Services that say the same are one finding. */
 interface Group {
   services: string[];
-  encryption: EncryptionConfig;
+  encryption: Encryption;
 }
 
 export async function encryptionFindings(settings: Settings, signal: AbortSignal): Promise<Finding[]> {

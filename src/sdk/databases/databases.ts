@@ -24,6 +24,8 @@ export interface DumpWish {
   directory: string;
   /** zstd level. */
   level: number;
+  /** Whether a small change of the data is to change little of a dump's file. */
+  shareable: boolean;
   /** Whether the files of an entry are captured at rest by the same set. */
   atRest(entry: DatabaseEntry): boolean;
 }
@@ -32,7 +34,7 @@ export interface DumpWish {
 export async function dumpAll(
   tools: DatabaseTools,
   { entries, ...around }: Configured,
-  { directory, level, atRest }: DumpWish,
+  { directory, level, shareable, atRest }: DumpWish,
 ): Promise<Dump[]> {
   const dumps: Dump[] = [];
   for (const entry of entries) {
@@ -42,7 +44,7 @@ export async function dumpAll(
       const file = fileName(dumps.length + 1, entry.type, job);
       const path = join(directory, file);
       await rm(path, { force: true });
-      const dumped = await job.dump({ path, level, timeoutMs: milliseconds(entry.timeout) });
+      const dumped = await job.dump({ path, level, shareable, timeoutMs: milliseconds(entry.timeout) });
       dumps.push({ ...dumped, file, type: entry.type, atRest: atRest(entry) });
     }
   }

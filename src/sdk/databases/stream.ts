@@ -22,6 +22,8 @@ export interface DumpFile {
   path: string;
   /** zstd level. */
   level: number;
+  /** Whether a small change of the data is to change little of the file. */
+  shareable: boolean;
   timeoutMs: number;
 }
 
@@ -47,11 +49,12 @@ interface Source {
 /** Keeps what comes in pieces. It is on the disk when this ends. */
 export async function writeTo(
   tools: StreamTools,
-  { path, level }: DumpFile,
+  { path, level, shareable }: DumpFile,
   { pieces, watch, source }: Source,
 ): Promise<Written> {
   await using file = await open(path, 'w', 0o600);
-  const zstd = tools.spawn(['zstd', '--quiet', '-T0', `-${level}`, '--stdout'], { stdin: 'pipe', stdout: file.fd });
+  const packing: Argv = ['zstd', '--quiet', '-T0', `-${level}`, ...(shareable ? ['--rsyncable'] : []), '--stdout'];
+  const zstd = tools.spawn(packing, { stdin: 'pipe', stdout: file.fd });
   const written = { bytes: 0, sha256: '' };
   const feeding = feed(tools, { pieces, watch, to: zstd.stdin }, written);
   const [fed, dumped, packed] = await Promise.allSettled([

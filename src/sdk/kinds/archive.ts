@@ -42,6 +42,7 @@ export const archive = kind('archive', 'Backup sets', {
       set: SET_ID,
       service: z.string(),
       compression: Compression,
+      shareable: z.boolean().optional().describe('Whether a small change of the data is to change little of the set'),
       all: z.boolean().default(false).describe('Whether all of the service is at rest when its files are captured'),
       missing: z.boolean().default(false).describe('Only what the captured files would not bring back'),
     }),

@@ -121,6 +121,10 @@ export const service = kind('service', 'A program with data worth keeping', {
     input: z.object({
       directory: z.string(),
       level: z.int().min(1).max(19).describe('zstd level'),
+      shareable: z
+        .boolean()
+        .default(false)
+        .describe('Whether a small change of the data is to change little of the file'),
       all: z.boolean().default(false).describe('Whether all of the service is at rest when its files are captured'),
       missing: z.boolean().default(false).describe('Only those databases that the captured files would not bring back'),
     }),

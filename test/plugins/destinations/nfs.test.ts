@@ -1,7 +1,7 @@
 /** A share is written to only while it is surely there, and one that hangs holds nobody up. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
 import { plugin as nfs } from '#plugins/destinations/nfs/index.ts';
@@ -100,12 +100,21 @@ test('without require_mount the marker alone is asked for', async () => {
   expect(await bed.destination('nas', 'check', {})).toMatchObject({ detail: expect.stringContaining(path) });
 });
 
-test('a share in a source is refused', async (context) => {
+test('a share in a source is refused, also when one of them is named by a link', async (context) => {
   await using share = await openShare(context);
+  const { bed, root } = share;
+  const alias = join(bed.folder, 'alias');
+  await symlink(root, alias);
+  bed.addDestination('linked', { path: alias, require_mount: false }, 'nfs');
 
-  await expect(share.bed.destination('nas', 'check', { sources: [share.bed.folder] })).rejects.toMatchObject({
-    code: 'HA_CONFIG_INVALID',
-  });
+  for (const [destination, source] of [
+    ['nas', bed.folder],
+    ['nas', alias],
+    ['linked', root],
+  ] as const) {
+    const attempt = bed.destination(destination, 'check', { sources: [source] });
+    await expect(attempt).rejects.toMatchObject({ code: 'HA_CONFIG_INVALID' });
+  }
 });
 
 test('a share that is full is named, and a later attempt goes on when there is room', async (context) => {

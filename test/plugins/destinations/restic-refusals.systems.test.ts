@@ -1,6 +1,6 @@
 /** What a repository of restic refuses is told by name, with what to do; and none of its secrets is shown. */
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -154,12 +154,22 @@ test('a set is read from a disk that is read-only, and a copy to it is refused a
   }
 });
 
-test('a repository in what is backed up is refused', async (context) => {
+test('a repository in what is backed up is refused, also when one of them is named by a link', async (context) => {
   await using place = await openLocal(context);
+  const { bed, config } = place;
+  const alias = `${bed.folder}-alias`;
+  await symlink(bed.folder, alias);
+  bed.addDestination('linked', { ...config, repository: join(alias, 'repository') }, 'restic');
 
-  const attempt = place.bed.destination('nas', 'check', { sources: [place.bed.folder] });
-
-  await expect(attempt).rejects.toMatchObject({ code: 'HA_CONFIG_INVALID' });
+  for (const [destination, source] of [
+    ['nas', bed.folder],
+    ['nas', alias],
+    ['linked', bed.folder],
+  ] as const) {
+    const attempt = bed.destination(destination, 'check', { sources: [source] });
+    await expect(attempt).rejects.toMatchObject({ code: 'HA_CONFIG_INVALID' });
+    await expect(attempt).rejects.toThrow(`lies in the source ${source}`);
+  }
 });
 
 const LOGIN = { host_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl' };

@@ -15,6 +15,8 @@ const RELEASE = { version: null, images: [], configFiles: [], detail: {} };
 export interface Dumping extends AsyncDisposable {
   path: string;
   dump(...databases: JsonObject[]): Promise<Dump[]>;
+  /** Packed so that a later dump has much of it. */
+  dumpShareable(...databases: JsonObject[]): Promise<Dump[]>;
   load(dumps: readonly Dump[], ...databases: JsonObject[]): Promise<JsonObject>;
   /** The trees of a backup. */
   sources(backup: JsonObject): Promise<JsonObject>;
@@ -27,12 +29,14 @@ export interface Dumping extends AsyncDisposable {
 export async function openDumping(): Promise<Dumping> {
   const harness = await openPlugin(plugin);
   const dir = await tempDir();
+  const dump = async (databases: JsonObject[], how: JsonObject = {}) => {
+    const output = await harness.run('dump', { backup: { databases } }, { directory: dir.path, level: 1, ...how });
+    return output['dumps'] as unknown as Dump[];
+  };
   return {
     path: dir.path,
-    async dump(...databases) {
-      const output = await harness.run('dump', { backup: { databases } }, { directory: dir.path, level: 1 });
-      return output['dumps'] as unknown as Dump[];
-    },
+    dump: async (...databases) => dump(databases),
+    dumpShareable: async (...databases) => dump(databases, { shareable: true }),
     async load(dumps, ...databases) {
       const input = { directory: dir.path, dumps: dumps as unknown as JsonObject[], release: RELEASE };
       return harness.run('load', { backup: { databases } }, input);
