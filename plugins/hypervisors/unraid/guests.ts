@@ -21,12 +21,12 @@ export interface Found {
 /** What can be seen. `unseen` says why a half of it cannot: the right, or that Docker or the VM manager does not run. */
 interface Survey {
   found: Found[];
-  unseen: AutopilotError[];
+  unseen: { type: GuestType; reason: AutopilotError }[];
 }
 
 export async function listGuests(unraid: Unraid): Promise<Guest[]> {
   const { found, unseen } = await seen(unraid);
-  for (const reason of unseen) unraid.tools.log.warn('some guests are not listed', { reason: errorText(reason) });
+  for (const { reason } of unseen) unraid.tools.log.warn('some guests are not listed', { reason: errorText(reason) });
   return found.map((one) => guestOf(found, one));
 }
 
@@ -50,7 +50,7 @@ async function pick(unraid: Unraid, guest: string, { found, unseen }: Survey): P
   const one = found.find((at) => idOf(found, at) === guest) ?? found.find((at) => longId(at) === guest);
   if (one !== undefined) return one;
   const [unknown] = unseen;
-  if (unknown !== undefined) throw unknown;
+  if (unknown !== undefined) throw halfKnown(unraid, guest, unknown);
   const stopped = await arrayProblem(unraid);
   if (stopped !== undefined) throw stopped;
   const twins = found.filter(({ name }) => name === guest);
@@ -61,6 +61,28 @@ async function pick(unraid: Unraid, guest: string, { found, unseen }: Survey): P
     : new AutopilotError('HA_NOT_FOUND', missing, { next: 'see the names on the Docker and VMs pages of the server' });
 }
 
+const WORDS: Readonly<Record<GuestType, { one: string; all: string }>> = {
+  container: { one: 'container', all: 'containers' },
+  vm: { one: 'machine', all: 'machines' },
+};
+
+/** Not among those that can be seen, which is all that is known. */
+function halfKnown(unraid: Unraid, guest: string, { type, reason }: Survey['unseen'][number]): AutopilotError {
+  const { name } = unraid.tools;
+  const { one } = WORDS[type === 'container' ? 'vm' : 'container'];
+  const why = withoutName(unraid, reason);
+  const message = `${name}: there is no ${one} "${guest}", and ${WORDS[type].all} cannot be asked: ${why}`;
+  return new AutopilotError(reason.code, message, {
+    cause: reason,
+    ...(reason.next === undefined ? {} : { next: reason.next }),
+  });
+}
+
+/** What an error says, for where the server is named already. */
+export function withoutName({ tools }: Unraid, error: AutopilotError): string {
+  return errorText(error).replace(`${tools.name}: `, '');
+}
+
 /** @throws AutopilotError when nothing can be seen, or the array is what hides it. */
 async function seen(unraid: Unraid): Promise<Survey> {
   const survey = await look(unraid);
@@ -69,7 +91,7 @@ async function seen(unraid: Unraid): Promise<Survey> {
   // What the array takes down with it looks like failures of other kinds.
   const stopped = await arrayProblem(unraid);
   if (stopped !== undefined) throw stopped;
-  if (isBlind(survey)) throw first;
+  if (isBlind(survey)) throw first.reason;
   return survey;
 }
 
@@ -80,10 +102,13 @@ export function isBlind({ unseen }: Survey): boolean {
 /** Each half is asked for by itself: in one question, a failure of one would take the other with it. */
 export async function look(unraid: Unraid): Promise<Survey> {
   const survey: Survey = { found: [], unseen: [] };
-  for (const half of await Promise.allSettled(Object.values(READERS).map((list) => list(unraid)))) {
-    if (half.status === 'fulfilled') survey.found.push(...half.value);
-    else if (isRefusal(half.reason)) survey.unseen.push(half.reason);
-    else throw half.reason;
+  const types = ['container', 'vm'] as const;
+  const halves = await Promise.allSettled(types.map((type) => READERS[type](unraid)));
+  for (const [index, type] of types.entries()) {
+    const half = halves[index];
+    if (half?.status === 'fulfilled') survey.found.push(...half.value);
+    else if (isRefusal(half?.reason)) survey.unseen.push({ type, reason: half.reason });
+    else throw half?.reason;
   }
   return survey;
 }

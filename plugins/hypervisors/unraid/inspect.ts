@@ -1,9 +1,9 @@
 /** What can be done on an Unraid server with the API key that was given, and what a person should look at. */
-import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { AutopilotError } from '#kernel/errors.ts';
 import type { Capability } from '#sdk/kinds/hypervisor.ts';
 import { read, type Unraid } from './api.ts';
 import { arrayProblem, arrayWarnings } from './array.ts';
-import { isBlind, look } from './guests.ts';
+import { isBlind, look, withoutName } from './guests.ts';
 import { change, RIGHTS, VERSIONS } from './operations.ts';
 import { trySsh } from './snapshots.ts';
 
@@ -11,8 +11,8 @@ export async function inspect(unraid: Unraid) {
   const survey = await look(unraid);
   const [unseen] = survey.unseen;
   // With a key that is not accepted everything below would say the same.
-  if (unseen !== undefined && isBlind(survey) && (await arrayProblem(unraid)) === undefined) throw unseen;
-  const warnings = survey.unseen.map((error) => withoutName(unraid, error));
+  if (unseen !== undefined && isBlind(survey) && (await arrayProblem(unraid)) === undefined) throw unseen.reason;
+  const warnings = survey.unseen.map(({ reason }) => withoutName(unraid, reason));
   /** What this server refuses to tell is a warning, and no reason to tell nothing. */
   const tolerant = async <T>(question: Promise<T>): Promise<T | undefined> => {
     try {
@@ -57,8 +57,4 @@ async function powerOf(unraid: Unraid, warnings: string[]): Promise<Omit<Capabil
     warnings.push(`whether the API key may start and stop guests is not known: ${withoutName(unraid, error)}`);
   }
   return { possible: true, reason: '' };
-}
-
-function withoutName({ tools }: Unraid, error: AutopilotError): string {
-  return errorText(error).replace(`${tools.name}: `, '');
 }

@@ -10,7 +10,7 @@ import * as machines from '#sdk/libvirt/snapshots.ts';
 import { openVirsh, type Virsh } from '#sdk/libvirt/virsh.ts';
 import { openLogin, placeOfLogin, type SshLogin } from '#sdk/ssh/login.ts';
 import type { Unraid } from './api.ts';
-import { type Found, find } from './guests.ts';
+import { type Found, find, withoutName } from './guests.ts';
 
 interface Name {
   guest: string;
@@ -76,9 +76,22 @@ async function locate(unraid: Unraid, guest: string): Promise<Place> {
     if (engine === undefined) throw error;
     // Going back takes the container away first: a way back that was cut short there is gone on with.
     const name = guest.replace(/^container:/, '');
-    if ((await keptOf(engine, name)).length > 0) return { engine, name };
+    const kept = await keptOf(engine, name).catch((failure: unknown) => {
+      throw alsoFailed(unraid, error, failure);
+    });
+    if (kept.length > 0) return { engine, name };
     throw error;
   }
+}
+
+/** That an engine is off tells nothing of the guest alone. The code is its: it may come back, so a way back is tried again. */
+function alsoFailed(unraid: Unraid, first: unknown, second: unknown): unknown {
+  unraid.tools.signal.throwIfAborted();
+  if (!(first instanceof AutopilotError && second instanceof AutopilotError)) return second;
+  return new AutopilotError(second.code, `${errorText(first)}; nor through SSH: ${withoutName(unraid, second)}`, {
+    cause: second,
+    next: 'correct the name of the guest, or start Docker under Settings → Docker of the server',
+  });
 }
 
 /** Not there, or perhaps among the machines, which cannot be seen while the VM manager is off. */

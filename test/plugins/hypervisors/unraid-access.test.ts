@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { known } from '#test/plugins/notifications/channel.ts';
 import { makeCertificates } from '#test/support/certificates.ts';
+import { needs } from '#test/support/needs.ts';
+import { startSshd } from '#test/support/sshd.ts';
 import { tempDir } from '#test/support/tmp.ts';
 import { KEY, READING } from '#test/support/unraid/server.ts';
-import { memoryWorld } from '#test/support/unraid/worlds.ts';
+import { type GuestType, memoryWorld, type World } from '#test/support/unraid/worlds.ts';
 import { fingerprintOf, openUnraidBed } from './unraid-bed.ts';
 
 const AT = { guest: 'notes', label: 'autopilot-b7k2', run: 'r1' };
@@ -81,6 +83,52 @@ describe('the key', () => {
     await expect(bed.act('findGuest', { guest: 'notes' })).rejects.toMatchObject({
       code: 'HA_REMOTE_REFUSED',
       message: expect.stringContaining('DOCKER:READ_ANY'),
+    });
+  });
+});
+
+describe('a guest that is not there', () => {
+  const OFF = 'connect ENOENT /var/run/docker.sock';
+
+  /** As when a service of the server is off. */
+  function without(half: GuestType, error: string): World {
+    const world = memoryWorld();
+    const list: World['list'] = async (type) => {
+      if (type === half) throw new Error(error);
+      return await world.list(type);
+    };
+    return { ...world, list };
+  }
+
+  test('is no machine while Docker is off, and of containers it is said why they cannot be asked', async () => {
+    await using bed = await openUnraidBed(without('container', OFF));
+
+    await expect(bed.act('findGuest', { guest: 'nots' })).rejects.toMatchObject({
+      code: 'HA_REMOTE_REFUSED',
+      message: `test: there is no machine "nots", and containers cannot be asked: docker.containers: ${OFF}`,
+    });
+    expect(await bed.act('findGuest', { guest: 'haos' })).toMatchObject({ guest: { type: 'vm' } });
+  });
+
+  test('is no container while the VM manager is off', async () => {
+    await using bed = await openUnraidBed(without('vm', 'VMs are not available'));
+
+    await expect(bed.act('findGuest', { guest: 'hoas' })).rejects.toThrow(
+      'there is no container "hoas", and machines cannot be asked: vms.domains: VMs are not available',
+    );
+  });
+
+  test('has no snapshots while Docker is off, and that is not told as an engine alone', async (context) => {
+    needs(context, 'sshd', 'ssh-keygen', 'ssh');
+    await using sshd = await startSshd('ForceCommand exit 1\n');
+    await using bed = await openUnraidBed(without('container', OFF), sshd);
+
+    const asked = bed.act('listSnapshots', { guest: 'nots' });
+
+    await expect(asked).rejects.toThrow('there is no machine "nots", and containers cannot be asked: ');
+    await expect(asked).rejects.toMatchObject({
+      code: 'HA_REMOTE_UNREACHABLE',
+      next: expect.stringContaining('start Docker'),
     });
   });
 });
