@@ -145,6 +145,7 @@ function contextOf(
       timeoutMs: backup.timeoutMs,
       databases: hasDatabases(target),
       drill: backup.drill,
+      guest: backup.guest,
     },
     change: {
       gate: update.gate,
@@ -166,11 +167,12 @@ function withoutBackup({ global }: Config): Pick<BackupConfig, PlannedBackup> {
     compression: Compression.parse({}),
     encryption: { recipients: [], identity: null },
     timeoutMs: global.timeoutMs,
+    guest: null,
     drill: { destination: null, maxBytes: 0, timeoutMs: global.timeoutMs, schedule: null, ping: null },
   };
 }
 
-type PlannedBackup = 'destinations' | 'retention' | 'compression' | 'encryption' | 'timeoutMs' | 'drill';
+type PlannedBackup = 'destinations' | 'retention' | 'compression' | 'encryption' | 'timeoutMs' | 'drill' | 'guest';
 
 /** What monitoring asks of the service itself is asked of it by its plugin too, where that takes such probes. */
 function withChecks(target: ServiceConfig, plugin: Plugin | undefined): ServiceConfig {

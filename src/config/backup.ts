@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { check } from '#config/check.ts';
 import { compileEncryption } from '#config/encryption.ts';
+import { compileGuestBackup } from '#config/guest-backup.ts';
 import { isObject } from '#config/instances.ts';
 import { addError } from '#config/issues.ts';
 import { child, locate } from '#config/locate.ts';
@@ -61,6 +62,7 @@ export function compileBackup(
     encryption,
     retention: Retention.parse({ ...counts, ...within, timezone: around.timezone }),
     timeoutMs: backup.timeout ?? around.timeoutMs,
+    guest: compileGuestBackup(backup.guest),
     drill,
   };
 }

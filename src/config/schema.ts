@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { encryptionField } from '#config/encryption.ts';
 import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
+import { guestBackupField } from '#config/guest-backup.ts';
 import { HealField } from '#config/heal.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { MonitorList } from '#config/monitoring.ts';
@@ -69,6 +70,7 @@ export const Backup = z.object({
   encryption: encryptionField(),
   retention: RetentionRules.prefault({}).describe('Which sets are kept: a set is kept when any rule keeps it'),
   timeout: timeLimit().optional().describe('Time limit of each step. Default: global.timeout'),
+  guest: guestBackupField(),
   drill: z
     .object({
       schedule: scheduleField().describe('When a restore is tried: cron, a map, or false for never'),

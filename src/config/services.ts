@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { BACKUP_KEYS, type BackupSurroundings, compileBackup, mergeBackup } from '#config/backup.ts';
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
+import { possibleGuestBackup } from '#config/guest-backup.ts';
 import { compileHeal } from '#config/heal.ts';
 import { heartbeatsOf } from '#config/heartbeats.ts';
 import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readInstance } from '#config/instances.ts';
@@ -27,6 +28,8 @@ export interface ServiceSurroundings extends BackupSurroundings {
   hosts: readonly string[];
   /** Names of the hypervisors, also of those that are wrong. */
   hypervisors: readonly string[];
+  /** Of which type each hypervisor is that is right, by name. */
+  hypervisorTypes: ReadonlyMap<string, string>;
   /** The top level's `backup:`, as written. */
   backupDefaults: JsonObject;
   /** The top level's `updates:`, as written. */
@@ -118,6 +121,7 @@ interface ReadSection<T> {
 }
 
 interface Read {
+  core: Core | undefined;
   plugin: Plugin;
   prepared: JsonObject;
 }
@@ -137,7 +141,10 @@ function readBackup(read: Read, section: Section, around: ServiceSurroundings): 
     addError(section.report, { at: own.inside.node.at, path: [...own.inside.path, 'destinations'], message });
   }
   const pluginKeys = pluginKeysOf(read.plugin.backup, { ...own, value: own.value }, BACKUP_KEYS);
-  return { section: pluginKeys === undefined ? undefined : backup, pluginKeys: pluginKeys ?? {}, merged };
+  if (pluginKeys === undefined || !backup)
+    return { section: pluginKeys && backup, pluginKeys: pluginKeys ?? {}, merged };
+  const guest = possibleGuestBackup(backup.guest, read.core?.guest, { ...around, section: own.inside });
+  return { section: { ...backup, guest }, pluginKeys, merged };
 }
 
 function readUpdate(read: Read, section: Section, around: ServiceSurroundings): ReadSection<UpdateConfig> {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { ScheduleRules } from '#schedule/rules.ts';
 import type { Encryption } from '#sdk/encryption.ts';
+import type { GuestBackupRules } from '#sdk/guest-backup.ts';
 import type { HealRules } from '#sdk/heal.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
 import type { RegistriesSettings } from '#sdk/registry/settings.ts';
@@ -165,6 +166,8 @@ export interface BackupConfig {
   encryption: Encryption;
   retention: Retention;
   timeoutMs: number;
+  /** Of the whole guest, by its platform; null: none is made. */
+  guest: GuestBackupRules | null;
   drill: DrillConfig;
 }
 

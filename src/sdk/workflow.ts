@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
 import type { Encryption } from '#sdk/encryption.ts';
+import type { GuestBackupRules } from '#sdk/guest-backup.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
 import type { hypervisor } from '#sdk/kinds/hypervisor.ts';
@@ -66,6 +67,8 @@ export interface PlanContext {
     /** Whether the service has databases that are dumped. */
     databases: boolean;
     drill: DrillFacts;
+    /** Of the guest as a whole, by its platform; null: none is made. */
+    guest: GuestBackupRules | null;
   };
   change: ChangeFacts;
   /** The service's sets that the history knows, newest first. */

@@ -90,6 +90,7 @@ describe('services', () => {
           encryption: { recipients: [], identity: null },
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
+          guest: null,
           drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
         },
         update: expect.objectContaining({ policy: 'minor' }),
@@ -121,6 +122,7 @@ describe('services', () => {
         timezone: 'Europe/Berlin',
       },
       timeoutMs: 21_600_000,
+      guest: null,
       drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
     });
   });

@@ -42,6 +42,8 @@ test('a hypervisor finds its own snapshot again, goes back to it, and removes it
     ['backup', { guest: '104', run: 'r1' }],
     ['backup', { guest: '104', run: 'r1' }],
     ['listBackups', {}],
+    ['findBackup', { guest: '104' }],
+    ['retainBackups', { guest: '104', keep: 1 }],
     ['restoreBackup', { guest: '104', backup: '104-r1' }],
     ['deleteBackup', { backup: '104-r1', run: 'another' }],
     ['deleteBackup', { backup: '104-r1', run: 'r1' }],
@@ -56,6 +58,7 @@ test('a hypervisor finds its own snapshot again, goes back to it, and removes it
   expect(outputs[9]).toMatchObject({ guests: [{ id: '104', name: 'notes', type: 'vm', state: 'running' }] });
   expect(outputs.slice(10, 12)).toEqual([{ removed: true }, { removed: false }]);
   expect(outputs[14]).toMatchObject({ backups: [{ id: '104-r1', run: 'r1' }] });
+  expect(outputs.slice(15, 17)).toMatchObject([{ id: '104-r1' }, { removed: [] }]);
   expect(outputs.slice(-2)).toEqual([{ removed: false }, { removed: true }]);
 });
 

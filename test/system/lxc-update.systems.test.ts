@@ -1,4 +1,4 @@
-/** Updates inside a container of Proxmox VE, a stand-in over real LXC: what the update did comes back with the snapshot. */
+/** Updates and backups of a container of Proxmox VE, a stand-in over real LXC: it comes back from its snapshot, and from its backup. */
 import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, type TestContext, test } from 'vitest';
@@ -39,7 +39,7 @@ case $v in *-dead) sh DIR/node rm /sbin/init; sh DIR/node stop; ! sh DIR/node st
 const config = (url: string, fingerprint: string) => `version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
 destinations: { usb: { type: local, path: DIR/usb } }
-hypervisors: { pve: { type: proxmox, url: "${url}", fingerprint: "${fingerprint}", token_file: DIR/token } }
+hypervisors: { pve: { type: proxmox, url: "${url}", fingerprint: "${fingerprint}", token_file: DIR/token, backup_storage: vault } }
 updates: { gate: { timeout: 3s, stable_for: 200ms } }
 services:
   - name: notes
@@ -49,6 +49,7 @@ services:
     backup:
       paths: [DIR/notes]
       destinations: [usb]
+      guest: { keep_last: 2 }
       quiesce: { stop: [[sh, DIR/node, stop]], start: [[sh, DIR/node, start]] }
     update:
       check: [cat, DIR/newest]
@@ -91,9 +92,13 @@ function open(): Stage {
 const inside = (...words: string[]) => open().containers.inside(CT, ...words);
 
 async function update(version: string): Promise<RunDetail> {
-  const { lab } = open();
-  await writeFile(join(lab.dir, 'newest'), version);
-  const { stdout, stderr } = await lab.cli(['enqueue', 'update', 'notes', '--wait', '--json']);
+  await writeFile(join(open().lab.dir, 'newest'), version);
+  return await run('update');
+}
+
+async function run(workflow: string, ...input: string[]): Promise<RunDetail> {
+  const words = ['enqueue', workflow, 'notes', ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
+  const { stdout, stderr } = await open().lab.cli(words);
   const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
   if (detail === undefined) throw new Error(stderr);
   return detail;
@@ -138,4 +143,65 @@ test('a container that does not start any more after its update is there again',
   expect(undone(run)).toEqual(UNDONE);
   expect(await inside('sh', '-c', 'cd /mnt && cat program schema note')).toBe('1\n1\nprecious');
   await nothingIsLeft();
+});
+
+const content = () => inside('sh', '-c', 'cd /mnt && cat program schema note');
+const archives = () => open().proxmox.cluster.archives.map(({ volid }) => volid);
+/** What the step says of itself. */
+const said = ({ steps }: RunDetail, key: string) => steps.find(({ name }) => name === key)?.summary;
+
+test('a backup of the service has the platform back the whole container up, and as many stay as are wanted', async () => {
+  const runs = [await run('backup'), await run('backup'), await run('backup')];
+
+  expect(runs.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+  expect(archives()).toEqual(runs.slice(1).map((one) => said(one, 'backup-guest')));
+  expect(await inside('echo', 'it runs')).toBe('it runs');
+});
+
+test('the container comes back as a whole from its newest backup, and what it was before is kept as one', async () => {
+  await run('backup');
+  await inside('sh', '-c', 'echo lost > /mnt/note; echo 9 > /mnt/program');
+
+  const restored = await run('restore-guest');
+
+  expect(restored).toMatchObject({ status: 'succeeded' });
+  expect(await content()).toBe('1\n1\nprecious');
+  const back = await run('restore-guest', `from=${said(restored, 'keep-present')}`);
+  expect(back).toMatchObject({ status: 'succeeded' });
+  expect(await content()).toBe('9\n1\nlost');
+});
+
+test('a backup in which the service does not work is not left in place: the container is again as it was', async () => {
+  await inside('sh', '-c', 'touch /mnt/spoiled');
+  await open().proxmox.cluster.dump(open().proxmox.cluster.guests[0] ?? expect.unreachable('it is there'), {
+    storage: 'vault',
+    notes: 'made by hand',
+  });
+  await inside('rm', '/mnt/spoiled');
+
+  const restored = await run('restore-guest');
+
+  expect(restored).toMatchObject({ status: 'rolled_back' });
+  expect(await content()).toBe('1\n1\nprecious');
+});
+
+test('a container whose disk is gone comes back when nothing of it is to be kept, and only then', async () => {
+  await run('backup');
+  await open().containers.destroy(CT);
+
+  const careful = await run('restore-guest');
+  const restored = await run('restore-guest', 'keep=false');
+
+  expect(careful).toMatchObject({ status: 'failed', reason: expect.stringContaining('keep 101 as it is') });
+  expect(restored).toMatchObject({ status: 'succeeded' });
+  expect(await content()).toBe('1\n1\nprecious');
+});
+
+test('a backup that is not there is told with those that there are', async () => {
+  const failed = await run('restore-guest', 'from=vault:backup/none');
+
+  expect(failed).toMatchObject({
+    status: 'failed',
+    next: expect.stringContaining('there are: vault:backup/vzdump-lxc-101'),
+  });
 });

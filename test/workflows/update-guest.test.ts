@@ -80,6 +80,7 @@ describe('the plan', () => {
   test('brings the guest back first, for nothing in it may work any more, and then what the set holds', () => {
     expect(undoOf(planned())).toEqual([
       'undo-restore-snapshot',
+      'undo-reseal',
       'undo-stop',
       'undo-restore',
       'undo-revert',

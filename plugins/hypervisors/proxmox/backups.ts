@@ -18,15 +18,19 @@ export async function backup(pve: Pve, id: string, { run, storage }: { run: stri
     await settled(pve, at);
     const find = async () => (await archivesOn(pve, at.node, place, id)).find((one) => runOf(one) === run);
     const there = await find();
-    if (there !== undefined) return { backup: told(there) };
+    if (there !== undefined) return made(there);
     const note = snapshotNote({ run, label: labelOf(id) });
     // remove=0: what else is on the storage is not ours to prune.
     const params = { vmid: id, storage: place, mode: 'snapshot', compress: 'zstd', 'notes-template': note, remove: 0 };
     const end = await perform(pve, at, { method: 'POST', path: ['nodes', at.node, 'vzdump'], params });
-    const made = await find();
-    if (made === undefined) throw await failure(pve, at, { end, doing: `back the guest ${id} up to ${place}` });
-    return { backup: told(made) };
+    const now = await find();
+    if (now === undefined) throw await failure(pve, at, { end, doing: `back the guest ${id} up to ${place}` });
+    return made(now);
   });
+}
+
+function made(archive: Archive) {
+  return { backup: told(archive), id: archive.volid, summary: archive.volid };
 }
 
 export async function listBackups(pve: Pve, guest: string | undefined): Promise<GuestBackup[]> {
@@ -35,6 +39,40 @@ export async function listBackups(pve: Pve, guest: string | undefined): Promise<
   );
   const backups = new Map(all.flat().map((one) => [one.volid, told(one)]));
   return [...backups.values()].sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? ''));
+}
+
+/** @throws AutopilotError HA_NOT_FOUND, with those that there are. */
+export async function findBackup(pve: Pve, guest: string, named: string | undefined) {
+  const all = (await listBackups(pve, guest)).toReversed();
+  const found = all.find(({ id, verified }) => (named === undefined ? verified !== false : id === named));
+  if (found !== undefined) {
+    const { id, createdAt, verified } = found;
+    const checked = verified === null ? 'not checked by the platform' : verified ? 'verified' : 'damaged';
+    return { id, createdAt, summary: `${id}, ${checked}` };
+  }
+  const list = all.map(({ id }) => id).join(', ') || 'none';
+  const what = named === undefined ? 'has no backup that is whole' : `has no backup ${named}`;
+  throw new AutopilotError('HA_NOT_FOUND', `${pve.tools.name}: the guest ${guest} ${what}`, {
+    next: `there are: ${list}`,
+  });
+}
+
+/** A backup that the platform found damaged is none to rely on, so it does not count, and goes with the older ones. */
+export async function retainBackups(pve: Pve, guest: string, keep: number) {
+  const archives = await Promise.all(
+    (await backupPlaces(pve)).map(({ node, storage }) => archivesOn(pve, node, storage, guest)),
+  );
+  const ours = [...new Map(archives.flat().map((one) => [one.volid, one])).values()]
+    .filter((one) => runOf(one) !== null)
+    .toSorted((a, b) => (b.ctime ?? 0) - (a.ctime ?? 0));
+  const kept = new Set(ours.filter(({ verification }) => verification?.state !== 'failed').slice(0, keep));
+  const oldest = [...kept].at(-1)?.ctime ?? 0;
+  const removed: string[] = [];
+  for (const one of ours) {
+    if (kept.has(one) || one.protected === true || (one.ctime ?? 0) > oldest) continue;
+    if (await deleteBackup(pve, one.volid, runOf(one) ?? '')) removed.push(one.volid);
+  }
+  return { removed, summary: `${ours.length - removed.length} kept, ${removed.length} removed` };
 }
 
 export async function restoreBackup(

@@ -1,7 +1,7 @@
 /** Proxmox VE, one node or a cluster, by its API with a token: virtual machines and containers. */
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import { openPve } from './api.ts';
-import { backup, deleteBackup, listBackups, restoreBackup } from './backups.ts';
+import { backup, deleteBackup, findBackup, listBackups, restoreBackup, retainBackups } from './backups.ts';
 import { Config } from './config.ts';
 import { findGuest, listGuests } from './guests.ts';
 import { ensureState } from './power.ts';
@@ -30,6 +30,8 @@ export const plugin = hypervisor.define({
     }),
     backup: async (tools, { guest, ...wish }) => await backup(await openPve(tools), guest, wish),
     listBackups: async (tools, { guest }) => ({ backups: await listBackups(await openPve(tools), guest) }),
+    findBackup: async (tools, { guest, backup: name }) => await findBackup(await openPve(tools), guest, name),
+    retainBackups: async (tools, { guest, keep }) => await retainBackups(await openPve(tools), guest, keep),
     restoreBackup: async (tools, { guest, ...wish }) => ({
       summary: await restoreBackup(await openPve(tools), guest, wish),
     }),

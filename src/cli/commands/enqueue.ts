@@ -13,7 +13,7 @@ export const enqueueCommand: CommandSpec = {
   details:
     'Asks the controller for runs. A run is accepted when its id is printed, and then goes on whatever happens to this terminal. With --wait the exit status tells the outcome: 0 when every run succeeded or had nothing to do, 1 otherwise.',
   arguments: [
-    { name: '<workflow>', text: 'what to do: backup, update, rollback, restore, drill, heal' },
+    { name: '<workflow>', text: 'what to do: backup, update, rollback, restore, restore-guest, drill, heal' },
     { name: '[service...]', text: 'the services to do it with' },
   ],
   options: [

@@ -8,7 +8,7 @@ export const planCommand: CommandSpec = {
   details:
     'Prints the steps of a run in order: what each does, what stops and for how long, how it is undone, how long it took last time. Changes nothing.',
   arguments: [
-    { name: '<workflow>', text: 'backup, update, rollback, restore' },
+    { name: '<workflow>', text: 'backup, update, rollback, restore, restore-guest' },
     { name: '<service>', text: 'a service of the configuration' },
   ],
   options: [INPUT_OPTION],

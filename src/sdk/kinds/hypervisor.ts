@@ -147,12 +147,36 @@ export const hypervisor = kind('hypervisor', 'What runs guests, virtual machines
       run: z.string().min(1),
       storage: z.string().optional().describe('Where the platform is to keep it. Default: as the plugin is configured'),
     }),
-    output: z.object({ backup: GuestBackup }),
+    output: z.object({ backup: GuestBackup, id: z.string().describe('Of the backup'), summary: z.string() }),
   }),
   listBackups: optionalAction('read', 'Lists the backups that the platform keeps, oldest first', {
     input: z.object({ guest: GuestId.optional() }),
     output: z.object({ backups: z.array(GuestBackup) }),
   }),
+  findBackup: optionalAction(
+    'read',
+    'Finds a backup of a guest that the platform keeps: that of a name, or the newest',
+    {
+      input: OnGuest.extend({
+        backup: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Left out: the newest one that the platform does not call damaged'),
+      }),
+      output: z.object({ id: z.string(), createdAt: z.iso.datetime().nullable(), summary: z.string() }),
+    },
+  ),
+  retainBackups: optionalAction(
+    'idempotent',
+    'Removes older backups of a guest that runs of ours made; none that is protected on the platform',
+    {
+      input: OnGuest.extend({
+        keep: z.number().int().positive().describe('How many of ours stay, damaged ones aside'),
+      }),
+      output: z.object({ removed: z.array(z.string()), summary: z.string() }),
+    },
+  ),
   restoreBackup: optionalAction('idempotent', 'Replaces a guest by what a backup of the platform holds', {
     input: OnGuest.extend({ backup: z.string().min(1), state: StateAfter.default('asBefore') }),
     output: z.object({ summary: z.string() }),

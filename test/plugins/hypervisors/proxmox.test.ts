@@ -1,4 +1,4 @@
-/** Proxmox VE: the promises of every hypervisor, lost answers, rights, certificates and backups. */
+/** Proxmox VE: the promises of every hypervisor, lost answers, rights and certificates. */
 import { expect, test } from 'vitest';
 import { makeCertificates } from '#test/support/certificates.ts';
 import type { Fault } from '#test/support/proxmox/cluster.ts';
@@ -221,36 +221,4 @@ test('nothing is sent to a server whose certificate is not the pinned one', asyn
 
   bed.change({ ca_file: other.ca });
   expect(await bed.act('inspect')).toMatchObject({ version: '9.1.3' });
-});
-
-test('a backup is made once, listed, restored and removed, and one of others is left alone', async () => {
-  await using bed = await openBed();
-  await bed.write('before');
-  bed.fake.cluster.faults.push({ on: /vzdump$/, what: 'reply lost after the act' });
-
-  const first = await bed.act('backup', { guest: '101', run: 'r1' });
-  expect(await bed.act('backup', { guest: '101', run: 'r1' })).toEqual(first);
-  const { id } = first['backup'] as { id: string };
-  await bed.write('after');
-  await bed.act('restoreBackup', { guest: '101', backup: id });
-
-  expect(await bed.read()).toBe('before');
-  expect(await bed.act('listBackups')).toEqual({ backups: [first['backup']] });
-  expect(await bed.act('findGuest', { guest: '101' })).toMatchObject({ guest: { state: 'running' } });
-  expect(await bed.act('deleteBackup', { backup: id, run: 'r2' })).toEqual({ removed: false });
-  expect(await bed.act('deleteBackup', { backup: id, run: 'r1' })).toEqual({ removed: true });
-  await expect(bed.act('restoreBackup', { guest: '101', backup: id })).rejects.toMatchObject({ code: 'HA_NOT_FOUND' });
-  await expect(bed.act('deleteBackup', { backup: 'vault:backup/../x', run: 'r1' })).rejects.toMatchObject({
-    code: 'HA_USAGE',
-  });
-});
-
-test('an "OK" without a backup is never taken for one, and a guest that moved is backed up where it is', async () => {
-  await using bed = await openBed();
-
-  bed.fake.cluster.faults.push({ on: /vzdump$/, what: 'OK without a task' });
-  await expect(bed.act('backup', { guest: '101', run: 'r1' })).rejects.toMatchObject({ code: 'HA_REMOTE_REFUSED' });
-  bed.fake.cluster.faults.push({ on: /vzdump$/, what: 'moved before the act' });
-  expect(await bed.act('backup', { guest: '101', run: 'r1' })).toMatchObject({ backup: { run: 'r1' } });
-  expect(bed.fake.asked).toContain('POST /nodes/pve2/vzdump');
 });

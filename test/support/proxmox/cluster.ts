@@ -31,6 +31,10 @@ export interface FakeArchive {
   size: number;
   format: string;
   notes: string;
+  /** Nobody may remove it. */
+  protected?: 1;
+  /** What a check of it found. */
+  verification?: { state: 'ok' | 'failed'; upid: string };
 }
 
 export interface FakeTask {

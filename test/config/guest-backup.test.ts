@@ -1,0 +1,51 @@
+/** `guest:` of a backup is for guests whose platform keeps backups, and what it cannot have is told where it was written. */
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { formatIssue } from '#config/issues.ts';
+import { checkConfig } from '#config/load.ts';
+import { loadPlugins } from '#host/plugins.ts';
+import { written } from '#test/config/fixture.ts';
+
+const { catalog } = await loadPlugins({ builtin: path.resolve(import.meta.dirname, '../../plugins') });
+
+const HYPERVISORS = `hypervisors:
+  pve: { type: proxmox, url: "https://pve.lan:8006", token: a@pve!b=c, fingerprint: "${Array(32).fill('AA').join(':')}" }
+  dock: { type: docker }
+destinations: { usb: { type: local, path: /mnt/usb } }
+`;
+
+/** A service with `backup.guest`, in the guest of that hypervisor. */
+async function read(own: string, { guest, everyone = '' }: { guest?: string; everyone?: string } = {}) {
+  const named = guest === undefined ? '' : `    guest: { hypervisor: ${guest}, id: 104 }\n`;
+  const service = `  - name: notes\n    type: generic\n${named}    backup: { destinations: [usb], paths: [/srv]${own} }\n`;
+  const cwd = await written({ 'homelab-autopilot.yaml': `${HYPERVISORS}${everyone}services:\n${service}` });
+  const { config, errors } = await checkConfig({ cwd, env: {}, catalog });
+  return { rules: config?.services[0]?.backup?.guest, told: errors.map((issue) => formatIssue(issue, cwd)) };
+}
+
+test.each([
+  ['', null],
+  [', guest: false', null],
+  [', guest: true', { storage: null, keepLast: 7 }],
+  [', guest: { storage: vault, keep_last: 2 }', { storage: 'vault', keepLast: 2 }],
+])('%j says what the platform is to keep', async (own, rules) => {
+  expect(await read(own, { guest: 'pve' })).toEqual({ rules, told: [] });
+});
+
+test.each([
+  [undefined, 'the service names no guest: write  guest: { hypervisor: NAME, id: ID }  to it'],
+  ['dock', '"dock" keeps no backups of its guests: hypervisors of type docker have none'],
+])('in a guest of %s it is refused, with the reason', async (guest, reason) => {
+  const { told } = await read(', guest: true', guest === undefined ? {} : { guest });
+
+  const line = guest === undefined ? 8 : 9;
+  expect(told).toEqual([`homelab-autopilot.yaml:${line}:58  services[0].backup.guest\n  ${reason}`]);
+});
+
+test('said for all services, it holds for those that can have it', async () => {
+  const everyone = 'backup: { guest: { keep_last: 3 } }\n';
+
+  expect(await read('', { guest: 'pve', everyone })).toEqual({ rules: { storage: null, keepLast: 3 }, told: [] });
+  expect(await read('', { guest: 'dock', everyone })).toEqual({ rules: null, told: [] });
+  expect(await read('', { everyone })).toEqual({ rules: null, told: [] });
+});
