@@ -8,6 +8,7 @@ import { parseInput } from '#cli/input.ts';
 import { planLines } from '#cli/render/plan.ts';
 import { type Call, flag, texts, word } from '#cli/spec.ts';
 import type { EnqueueRequest, Preview } from '#engine/requests.ts';
+import type { JsonObject } from '#kernel/json.ts';
 
 export async function plan(context: Context, call: Call): Promise<ExitStatus> {
   const settings = await settingsOf(context, call);
@@ -31,7 +32,7 @@ export async function previewRuns(
   else
     printLines(
       context,
-      previews.flatMap((preview, i) => [...(i > 0 ? [''] : []), ...lines(context, preview)]),
+      previews.flatMap((preview, i) => [...(i > 0 ? [''] : []), ...lines(context, preview, request.input)]),
     );
   return EXIT.done;
 }
@@ -47,6 +48,6 @@ async function ask(context: Context, settings: Settings, request: Omit<EnqueueRe
   }
 }
 
-function lines({ terminal }: Context, preview: Preview): string[] {
-  return planLines(preview, { style: terminal.style, columns: terminal.size().columns });
+function lines({ terminal }: Context, preview: Preview, input: JsonObject): string[] {
+  return planLines(preview, { input, style: terminal.style, columns: terminal.size().columns });
 }

@@ -7,11 +7,15 @@ import { plain, type Style } from '#cli/render/style.ts';
 import { pad, printable, width, wrap } from '#cli/render/text.ts';
 import { duration } from '#cli/render/units.ts';
 import type { Preview } from '#engine/requests.ts';
+import type { Json, JsonObject } from '#kernel/json.ts';
 import { kinds } from '#sdk/catalog.ts';
 import type { PlanNode, PlannedStep } from '#sdk/plan.ts';
 import { planSteps } from '#sdk/plan.ts';
+import { quoted } from '#sdk/ssh/login.ts';
 
 interface PlanView {
+  /** What was asked for besides the workflow and the service. */
+  input: JsonObject;
   style: Style;
   columns: number;
 }
@@ -19,7 +23,7 @@ interface PlanView {
 /** Beyond this a line is hard to read back to its beginning. */
 const WIDEST = 110;
 
-export function planLines(preview: Preview, { style, columns }: PlanView): string[] {
+export function planLines(preview: Preview, { input, style, columns }: PlanView): string[] {
   const { plan } = preview;
   const steps = planSteps(plan.root);
   const branches = branchesOf(plan.root);
@@ -38,7 +42,7 @@ export function planLines(preview: Preview, { style, columns }: PlanView): strin
     );
     lines.push((head + first.slice(indent.length)).trimEnd(), ...rest);
   }
-  return [...lines, '', ...notes(preview)];
+  return [...lines, '', ...notes(preview, input)];
 }
 
 function stepText(step: PlannedStep, { plan, lastDurations }: Preview): string[] {
@@ -123,9 +127,20 @@ function guards(node: PlanNode): Guard[] {
   }
 }
 
-function notes({ plan, waitsFor }: Preview): string[] {
+function notes({ plan, waitsFor }: Preview, input: JsonObject): string[] {
   if (waitsFor !== null) return [`${plan.service} is taken now: it would wait for  ${runHeader(waitsFor, plain)}`];
-  return [`Nothing was changed. Do it with  homelab-autopilot enqueue ${plan.workflow} ${plan.service}`];
+  const pairs = Object.entries(input).map(([key, value]) => asWord(`${key}=${asTyped(value)}`));
+  const words = [plan.workflow, plan.service, ...pairs.flatMap((pair) => ['--input', pair])];
+  return [`Nothing was changed. Do it with  homelab-autopilot enqueue ${words.join(' ')}`];
+}
+
+function asWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoted(text);
+}
+
+/** As `--input` reads it again. */
+function asTyped(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function lowerFirst(text: string): string {
