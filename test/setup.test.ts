@@ -1,5 +1,6 @@
 /** The first two things that a stranger runs: `./setup`, and the command through a link in PATH. */
 import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -35,6 +36,19 @@ describe('setup', () => {
     expect(result.stdout).toContain('Nothing is missing.');
     expect(result.status).toBe(0);
   });
+
+  test.runIf(isDebian12())(
+    'names the kernel for a guest of the tests where it is not yet, but not for running',
+    async () => {
+      await using dir = await tempDir();
+      const setup = join(dir.path, 'setup');
+      await copyFile(join(root, 'setup'), setup);
+      const path = process.env['PATH'] ?? '';
+
+      expect(run(setup, ['--check'], path).stdout).toMatch(/missing +guest kernel/);
+      expect(run(setup, ['--check', '--minimal'], path).stdout).not.toContain('guest kernel');
+    },
+  );
 
   test('refuses an option that it does not know', () => {
     const result = run(join(root, 'setup'), ['--chekc'], process.env['PATH'] ?? '');
@@ -89,6 +103,12 @@ function run(
   path: string,
 ): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(program, words, { env: { PATH: path }, encoding: 'utf8' });
+}
+
+/** Where the tests with that guest were tried. */
+function isDebian12(): boolean {
+  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  return process.arch === 'x64' && /^ID=debian$/m.test(release) && /^VERSION_ID="12"$/m.test(release);
 }
 
 /** A program whose main file prints its arguments. */

@@ -31,8 +31,8 @@ test('a plugin of ours that drives a system of its own has that system on the pa
   const plugins = readdirSync(join(root, 'plugins'), { withFileTypes: true }).flatMap(({ name: kind }) =>
     readdirSync(join(root, 'plugins', kind)).map((name) => `test/plugins/${kind}/${name.replace(/\.ts$/, '')}`),
   );
-  // These need no program but the system's own: a directory, a mount, a program of the user's, any HTTP server.
-  const plain = /\/(local|nfs|generic|webhook)$/;
+  // These need no program but the system's own: a directory, a program of the user's, any HTTP server.
+  const plain = /\/(local|generic|webhook)$/;
 
   expect(plugins.filter((start) => !plain.test(start) && !exercised.some((known) => known.startsWith(start)))).toEqual(
     [],

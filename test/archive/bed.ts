@@ -37,14 +37,17 @@ export interface Bed extends AsyncDisposable {
 interface BedSettings {
   plugins?: readonly Plugin[];
   secrets?: Record<string, string>;
+  /** The directory of a bed of another machine, to work in as well. */
+  at?: string;
 }
 
 export const SERVICE = 'notes';
 export const COMPRESSION = { algorithm: 'zstd', level: 1 };
 
 /** `plugins` are there besides the archive and local destinations; `secrets` by their path in the configuration. */
-export async function openBed({ plugins = [], secrets = {} }: BedSettings = {}): Promise<Bed> {
-  const stage = await openStage({ plugins: [archive, local, ...plugins], secrets });
+export async function openBed({ plugins = [], secrets = {}, at }: BedSettings = {}): Promise<Bed> {
+  const place = at === undefined ? {} : { folder: at };
+  const stage = await openStage({ plugins: [archive, local, ...plugins], secrets, ...place });
   const stateDir = join(stage.folder, 'state');
   const folder = join(stage.folder, 'data');
   await mkdir(folder, { recursive: true });

@@ -9,7 +9,7 @@ import type { Priority } from '#host/priority.ts';
 import { until } from '#kernel/wait.ts';
 import type { Kind, KindName, Plugin } from '#sdk/contract.ts';
 import type { Log, Progress } from '#sdk/tools.ts';
-import { tempDir } from '#test/support/tmp.ts';
+import { type TempDir, tempDir } from '#test/support/tmp.ts';
 
 export interface LogLine {
   level: keyof Log;
@@ -33,10 +33,12 @@ export interface StageSettings {
   kinds?: Record<KindName, Kind>;
   priority?: Priority;
   secrets?: Record<string, string>;
+  /** A directory that is there and stays, instead of one of its own. */
+  folder?: string;
 }
 
 export async function openStage(settings: StageSettings = {}): Promise<Stage> {
-  const directory = await tempDir();
+  const directory = settings.folder === undefined ? await tempDir() : kept(settings.folder);
   const processes = new Processes({ priority: settings.priority ?? { nice: 0, ionice: 'none' }, graceMs: 300 });
   const masker = createMasker();
   const lines: LogLine[] = [];
@@ -67,6 +69,10 @@ export async function openStage(settings: StageSettings = {}): Promise<Stage> {
       await directory[Symbol.asyncDispose]();
     },
   };
+}
+
+function kept(path: string): TempDir {
+  return { path, [Symbol.asyncDispose]: async () => undefined };
 }
 
 /** A step as the queue would hand it over. */

@@ -49,6 +49,7 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/hypervisors/libvirt',
     'test/plugins/hypervisors/unraid-machines',
+    'test/plugins/destinations/nfs-mount',
     'test/system/machine-update',
   ),
   real(
@@ -87,6 +88,20 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/destinations/s3',
     'test/system/remote-destinations',
+  ),
+  real('NFS-Ganesha', ['ganesha.nfsd', '-v'], /V(\d\S*)/, 'test/plugins/destinations/nfs-mount'),
+  real(
+    'NFS client of the Linux kernel',
+    [
+      'grep',
+      '--text',
+      '--only-matching',
+      '--max-count=1',
+      'Debian [0-9][^ ]*',
+      'node_modules/.cache/nfs-guest/vmlinuz',
+    ],
+    NUMBER,
+    'test/plugins/destinations/nfs-mount',
   ),
   real('Caddy', ['caddy', 'version'], NUMBER, 'test/plugins/services/caddy', 'test/system/caddy'),
   real('apt', ['apt-get', '--version'], NUMBER, 'test/plugins/services/generic-apt', 'test/system/caddy'),

@@ -68,33 +68,54 @@ function away({ name, config }: NfsTools, cause?: unknown): AutopilotError {
   );
 }
 
-const REASONS: readonly (readonly [
-  RegExp,
-  'HA_NO_SPACE' | 'HA_REMOTE_UNREACHABLE' | 'HA_DESTINATION_UNUSABLE',
-  string,
-])[] = [
-  [/No space left on device|Disk quota exceeded/, 'HA_NO_SPACE', 'free some room there, or keep fewer sets'],
-  [
-    /Stale file handle|Transport endpoint is not connected|Connection timed out|Host is down|No route to host/,
-    'HA_REMOTE_UNREACHABLE',
-    'see whether the NAS is on, and mount the share anew',
-  ],
-  [
-    /Permission denied|Read-only file system|Operation not permitted/,
-    'HA_DESTINATION_UNUSABLE',
-    'correct the rights of the export',
-  ],
-  [/Input\/output error/, 'HA_REMOTE_UNREACHABLE', 'see whether the NAS is on and its disks are well'],
+interface Reason {
+  pattern: RegExp;
+  code: 'HA_NO_SPACE' | 'HA_REMOTE_UNREACHABLE' | 'HA_DESTINATION_UNUSABLE';
+  next: string;
+}
+
+const REASONS: readonly Reason[] = [
+  {
+    pattern: /No space left on device|Disk quota exceeded/,
+    code: 'HA_NO_SPACE',
+    next: 'free some room there, or keep fewer sets',
+  },
+  {
+    pattern: /Stale file handle|Transport endpoint is not connected|Connection timed out|Host is down|No route to host/,
+    code: 'HA_REMOTE_UNREACHABLE',
+    next: 'see whether the NAS is on, and mount the share anew',
+  },
+  {
+    pattern: /Permission denied|Read-only file system|Operation not permitted/,
+    code: 'HA_DESTINATION_UNUSABLE',
+    next: 'correct the rights of the export',
+  },
+  {
+    pattern: /Input\/output error/,
+    code: 'HA_REMOTE_UNREACHABLE',
+    next: 'see whether the NAS is on and its disks are well',
+  },
 ];
 
-/** The command's own words decide; what is not known stays a failed command. */
+/** Of a command whose failure was looked at: its own words decide what it is and what can be done. */
+export function failed({ name }: NfsTools, what: string, stderr: string): AutopilotError {
+  const { code = 'HA_DESTINATION_UNUSABLE', next = 'see that the share is mounted, and its rights' } =
+    reasonIn(stderr) ?? {};
+  return new AutopilotError(code, `${name}: ${what} (${stderr.trim()})`, { next });
+}
+
+/** What is not known stays a failed command. */
 function shareError(tools: NfsTools, error: unknown): unknown {
   if (!(error instanceof AutopilotError)) return error;
   if (error.code === 'HA_COMMAND_TIMEOUT') return away(tools, error);
   if (error.code !== 'HA_COMMAND_FAILED') return error;
-  const found = REASONS.find(([pattern]) => pattern.test(error.message));
+  const found = reasonIn(error.message);
   if (found === undefined) return error;
-  const [pattern, code, next] = found;
+  const { pattern, code, next } = found;
   const reason = pattern.exec(error.message)?.[0] ?? '';
   return new AutopilotError(code, `${tools.name}: ${tools.config.path}: ${reason}`, { cause: error, next });
+}
+
+function reasonIn(words: string): Reason | undefined {
+  return REASONS.find(({ pattern }) => pattern.test(words));
 }

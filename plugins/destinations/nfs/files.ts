@@ -1,10 +1,9 @@
 /** Files on the share, handled by the system's own small tools, so that a hanging one can be left behind. */
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { AutopilotError } from '#kernel/errors.ts';
 import type { PutOptions, RemoteFiles } from '#sdk/remote/files.ts';
 import type { Argv } from '#sdk/tools.ts';
-import { access, collect, isMissing, output } from './access.ts';
+import { access, collect, failed, isMissing, output } from './access.ts';
 import { requireSameDevice } from './guard.ts';
 import type { NfsTools } from './index.ts';
 
@@ -85,24 +84,16 @@ async function makeFolder(tools: NfsTools, path: string): Promise<void> {
   for (const name of path.split('/')) {
     folder = join(folder, name);
     const { code, stderr } = await access(tools, ['mkdir', '--mode=700', '--', folder], { okCodes: [0, 1] });
-    if (code !== 0 && !stderr.includes('File exists')) throw cannotMake(tools, folder, stderr);
+    if (code !== 0 && !stderr.includes('File exists')) throw failed(tools, `cannot make ${folder}`, stderr);
     await requireSameDevice(tools, folder);
   }
-}
-
-function cannotMake({ name }: NfsTools, folder: string, stderr: string): AutopilotError {
-  const full = /No space left|quota/.test(stderr);
-  const code = full ? 'HA_NO_SPACE' : 'HA_DESTINATION_UNUSABLE';
-  return new AutopilotError(code, `${name}: cannot make ${folder} (${stderr.trim()})`, {
-    next: full ? 'free some room there, or keep fewer sets' : 'see that the share is mounted, and its rights',
-  });
 }
 
 async function removeFolder(tools: NfsTools, folder: string): Promise<boolean> {
   const { code, stderr } = await access(tools, ['rmdir', '--', folder], { okCodes: [0, 1] });
   if (code === 0 || isMissing(stderr)) return true;
   if (stderr.includes('not empty')) return false;
-  throw new AutopilotError('HA_DESTINATION_UNUSABLE', `${tools.name}: cannot remove ${folder} (${stderr.trim()})`);
+  throw failed(tools, `cannot remove ${folder}`, stderr);
 }
 
 export async function freeBytes(tools: NfsTools): Promise<number> {

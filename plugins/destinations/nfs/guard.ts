@@ -4,7 +4,7 @@ import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import { requireApart } from '#sdk/apart.ts';
 import { isBelow, missingMounts, mountOf } from '#sdk/mounts.ts';
-import { access, isMissing } from './access.ts';
+import { access, failed, isMissing } from './access.ts';
 import type { NfsTools } from './index.ts';
 
 /** @returns how the share is mounted, for people. Asking for the marker is what makes an automounter mount it. */
@@ -66,7 +66,7 @@ function markerOf({ config }: NfsTools): string {
 async function isThere(tools: NfsTools, path: string): Promise<boolean> {
   const { code, stderr } = await access(tools, ['stat', '--format=%d', '--', path], { okCodes: [0, 1] });
   if (code === 0 || isMissing(stderr)) return code === 0;
-  throw unusable(tools, `${path} cannot be looked at (${stderr.trim()})`, 'correct the rights of the export');
+  throw failed(tools, `${path} cannot be looked at`, stderr);
 }
 
 function unusable({ name }: NfsTools, what: string, next: string): AutopilotError {

@@ -132,6 +132,25 @@ test('a share that is full is named, and a later attempt goes on when there is r
   expect(await bed.archive('verifyCopy', { ...SET, destination: 'nas' })).toMatchObject({ how: 'read back' });
 });
 
+test('a share that lets nothing be made there is told, and that its rights are to be corrected', async (context) => {
+  await using share = await openShare(context);
+  const { bed, root } = share;
+  const { directory } = await stageSet(bed);
+  execFileSync('mount', ['-o', 'remount,ro', root]);
+
+  for (const [action, input] of [
+    ['check', {}],
+    ['store', { ...SET, directory }],
+  ] as const) {
+    const attempt = bed.destination('nas', action, input);
+    await expect(attempt).rejects.toThrow('Read-only file system');
+    await expect(attempt).rejects.toMatchObject({
+      code: 'HA_DESTINATION_UNUSABLE',
+      next: 'correct the rights of the export',
+    });
+  }
+});
+
 test('what an earlier run left half copied is gone after the next copy', async (context) => {
   await using share = await openShare(context);
   const { bed, root } = share;
