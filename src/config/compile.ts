@@ -55,7 +55,7 @@ export function compile(
   const destinations = compileDestinations(work);
   const { timezone, timeoutMs, host } = global.config;
   const around = { timezone, timeoutMs, destinations: destinations.names };
-  const places = { host, hosts, hypervisors: hypervisors.names, hypervisorTypes: hypervisors.types };
+  const places = { host, hosts, hypervisors: hypervisors.names, hypervisorsByName: hypervisors.byName };
   const backupDefaults = compileBackupDefaults(work, around);
   const updates = compileUpdates(work, timezone);
   const updateDefaults = pick(updates.value, UPDATE_KEYS);

@@ -4,6 +4,7 @@ import type { FieldNotes } from '#config/introspect.ts';
 import { addError } from '#config/issues.ts';
 import { locate } from '#config/locate.ts';
 import { fullPath, type Section } from '#config/section.ts';
+import type { HypervisorConfig } from '#config/types.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
 import { GUEST_BACKUP_ACTIONS, type GuestBackupRules } from '#sdk/guest-backup.ts';
 
@@ -30,14 +31,20 @@ export function compileGuestBackup(written: z.output<ReturnType<typeof guestBack
   return { storage, keepLast };
 }
 
+interface Surroundings {
+  catalog: PluginCatalog;
+  /** Those that are right, by name. */
+  hypervisorsByName: ReadonlyMap<string, HypervisorConfig>;
+}
+
 /** What is said for all services holds for those that can have it; what a service says itself must be possible. */
 export function possibleGuestBackup(
   rules: GuestBackupRules | null,
   guest: { hypervisor: string } | undefined,
-  around: { section: Section; catalog: PluginCatalog; hypervisorTypes: ReadonlyMap<string, string> },
+  around: Surroundings & { section: Section },
 ): GuestBackupRules | null {
   if (rules === null) return null;
-  const problem = problemOf(guest, around);
+  const problem = problemOf(rules, guest, around);
   if (problem === undefined) return rules;
   const { section } = around;
   const { at, found } = locate(section.node, ['guest']);
@@ -46,14 +53,18 @@ export function possibleGuestBackup(
 }
 
 function problemOf(
+  { storage }: GuestBackupRules,
   guest: { hypervisor: string } | undefined,
-  { catalog, hypervisorTypes }: { catalog: PluginCatalog; hypervisorTypes: ReadonlyMap<string, string> },
+  { catalog, hypervisorsByName }: Surroundings,
 ): string | undefined {
   if (guest === undefined) return 'the service names no guest: write  guest: { hypervisor: NAME, id: ID }  to it';
-  const type = hypervisorTypes.get(guest.hypervisor);
-  const plugin = type === undefined ? undefined : catalog.find('hypervisor', type);
+  const found = hypervisorsByName.get(guest.hypervisor);
+  const plugin = found === undefined ? undefined : catalog.find('hypervisor', found.type);
   // A hypervisor that is unknown, or wrong, is told where it is.
-  if (plugin === undefined || GUEST_BACKUP_ACTIONS.every((action) => plugin.actions[action] !== undefined))
-    return undefined;
-  return `"${guest.hypervisor}" keeps no backups of its guests: hypervisors of type ${plugin.id} have none`;
+  if (found === undefined || plugin === undefined) return undefined;
+  if (GUEST_BACKUP_ACTIONS.some((action) => plugin.actions[action] === undefined)) {
+    return `"${guest.hypervisor}" keeps no backups of its guests: hypervisors of type ${plugin.id} have none`;
+  }
+  const lacking = storage === null ? plugin.lacks?.['backup']?.(plugin.config.safeParse(found.config).data) : undefined;
+  return lacking === undefined ? undefined : `"${guest.hypervisor}" cannot keep it: ${lacking}`;
 }

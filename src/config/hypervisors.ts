@@ -16,7 +16,7 @@ export interface HypervisorSurroundings {
 export function compileHypervisors(
   section: Section,
   { catalog, host, hosts: known }: HypervisorSurroundings,
-): { instances: HypervisorConfig[]; names: string[]; types: Map<string, string>; effective: JsonObject } {
+): { instances: HypervisorConfig[]; names: string[]; byName: Map<string, HypervisorConfig>; effective: JsonObject } {
   const { read, names, effective } = readInstances({ kind: 'hypervisor', core: HypervisorCore, catalog }, section);
   const instances = read.map(({ instance, core, section: inside }) => {
     const hosts = [...new Set(core.hosts ?? [host])];
@@ -28,6 +28,6 @@ export function compileHypervisors(
     effective[instance.name] = { ...(isObject(own) ? own : {}), hosts };
     return { ...instance, hosts };
   });
-  const types = new Map(instances.map(({ name, type }) => [name, type]));
-  return { instances, names, types, effective };
+  const byName = new Map(instances.map((instance) => [instance.name, instance]));
+  return { instances, names, byName, effective };
 }

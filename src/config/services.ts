@@ -14,7 +14,7 @@ import { checksOf } from '#config/monitoring.ts';
 import { settleProbes } from '#config/outside.ts';
 import { Backup, ServiceCore, Update } from '#config/schema.ts';
 import { fullPath, reportUnknownName, type Section } from '#config/section.ts';
-import type { BackupConfig, MonitoringConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
+import type { BackupConfig, HypervisorConfig, MonitoringConfig, ServiceConfig, UpdateConfig } from '#config/types.ts';
 import { compileUpdate, UPDATE_KEYS } from '#config/update.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
 import type { PluginCatalog } from '#sdk/catalog.ts';
@@ -28,8 +28,8 @@ export interface ServiceSurroundings extends BackupSurroundings {
   hosts: readonly string[];
   /** Names of the hypervisors, also of those that are wrong. */
   hypervisors: readonly string[];
-  /** Of which type each hypervisor is that is right, by name. */
-  hypervisorTypes: ReadonlyMap<string, string>;
+  /** Those of them that are right, by name. */
+  hypervisorsByName: ReadonlyMap<string, HypervisorConfig>;
   /** The top level's `backup:`, as written. */
   backupDefaults: JsonObject;
   /** The top level's `updates:`, as written. */

@@ -9,8 +9,9 @@ import { written } from '#test/config/fixture.ts';
 const { catalog } = await loadPlugins({ builtin: path.resolve(import.meta.dirname, '../../plugins') });
 
 const HYPERVISORS = `hypervisors:
-  pve: { type: proxmox, url: "https://pve.lan:8006", token: a@pve!b=c, fingerprint: "${Array(32).fill('AA').join(':')}" }
+  pve: { type: proxmox, url: "https://pve.lan:8006", token: a@pve!b=c, backup_storage: vault }
   dock: { type: docker }
+  bare: { type: proxmox, url: "https://pve.lan:8006", token: a@pve!b=c }
 destinations: { usb: { type: local, path: /mnt/usb } }
 `;
 
@@ -35,10 +36,11 @@ test.each([
 test.each([
   [undefined, 'the service names no guest: write  guest: { hypervisor: NAME, id: ID }  to it'],
   ['dock', '"dock" keeps no backups of its guests: hypervisors of type docker have none'],
+  ['bare', '"bare" cannot keep it: no storage for backups is named; give it backup_storage: NAME'],
 ])('in a guest of %s it is refused, with the reason', async (guest, reason) => {
   const { told } = await read(', guest: true', guest === undefined ? {} : { guest });
 
-  const line = guest === undefined ? 8 : 9;
+  const line = guest === undefined ? 9 : 10;
   expect(told).toEqual([`homelab-autopilot.yaml:${line}:58  services[0].backup.guest\n  ${reason}`]);
 });
 
@@ -47,5 +49,9 @@ test('said for all services, it holds for those that can have it', async () => {
 
   expect(await read('', { guest: 'pve', everyone })).toEqual({ rules: { storage: null, keepLast: 3 }, told: [] });
   expect(await read('', { guest: 'dock', everyone })).toEqual({ rules: null, told: [] });
+  expect(await read(', guest: { storage: attic }', { guest: 'bare' })).toMatchObject({
+    rules: { storage: 'attic' },
+    told: [],
+  });
   expect(await read('', { everyone })).toEqual({ rules: null, told: [] });
 });

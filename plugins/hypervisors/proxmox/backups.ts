@@ -12,6 +12,9 @@ import { perform, settled } from './tasks.ts';
 
 const VOLUME = /^([A-Za-z][A-Za-z0-9_.-]*):backup\/(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.:/+-]*$/;
 
+/** What a configuration lacks for backups, and what to add. */
+export const NO_STORAGE = 'no storage for backups is named; give it backup_storage: NAME';
+
 export async function backup(pve: Pve, id: string, { run, storage }: { run: string; storage?: string | undefined }) {
   const place = storageOf(pve, storage);
   return await onGuest(pve, id, async (at) => {
@@ -141,9 +144,8 @@ async function archivesOn(pve: Pve, node: string, storage: string, vmid: string 
 function storageOf({ tools }: Pve, given: string | undefined): string {
   const storage = given ?? tools.config.backup_storage;
   if (storage !== undefined && STORAGE.test(storage)) return storage;
-  throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: no storage for backups is configured`, {
-    next: 'write backup_storage: NAME',
-  });
+  const what = storage === undefined ? NO_STORAGE : `${JSON.stringify(storage)} is not the name of a storage`;
+  throw new AutopilotError('HA_CONFIG_INVALID', `${tools.name}: ${what}`);
 }
 
 function storageOfVolume({ tools }: Pve, volume: string): string {

@@ -1,7 +1,7 @@
 /** Proxmox VE, one node or a cluster, by its API with a token: virtual machines and containers. */
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import { openPve } from './api.ts';
-import { backup, deleteBackup, findBackup, listBackups, restoreBackup, retainBackups } from './backups.ts';
+import { backup, deleteBackup, findBackup, listBackups, NO_STORAGE, restoreBackup, retainBackups } from './backups.ts';
 import { Config } from './config.ts';
 import { findGuest, listGuests } from './guests.ts';
 import { ensureState } from './power.ts';
@@ -13,6 +13,7 @@ export const plugin = hypervisor.define({
   id: 'proxmox',
   title: 'Proxmox VE',
   config: Config,
+  lacks: { backup: ({ backup_storage: storage }) => (storage === undefined ? NO_STORAGE : undefined) },
   actions: {
     inspect: async (tools) => await inspect(await openPve(tools)),
     resources: async (tools) => await resources(await openPve(tools)),
