@@ -65,16 +65,22 @@ const HELD_MS = 20_000;
 /** Cases, and the runs that write down the passages, have a service each. */
 const SERVICES = 400;
 
+/** Services in a guest of a hypervisor. */
+const GUESTS = 1;
+
 export async function certify(wish: CertifyWish): Promise<Certificate> {
   const begun = Date.now();
   const { patienceMs } = wish;
-  const labs = await Promise.all(Array.from({ length: wish.labs }, () => openLab({ services: SERVICES })));
+  const labs = await Promise.all(
+    Array.from({ length: wish.labs }, () => openLab({ services: SERVICES, guests: GUESTS })),
+  );
   const leaked: string[] = [];
   try {
     const benches = labs.map((lab) => ({
       lab,
       patienceMs,
       services: [...lab.services],
+      guests: [...lab.guests],
       restorable: new Set<string>(),
     }));
     const [first] = benches;
@@ -103,7 +109,7 @@ export async function certify(wish: CertifyWish): Promise<Certificate> {
 }
 
 function undisturbedOf(listed: readonly Case[]): Undisturbed[] {
-  const ours = listed.filter(({ victim }) => victim === 'service');
+  const ours = listed.filter(({ victim }) => victim !== 'controller');
   return [...Map.groupBy(ours, ({ scenario }) => scenario.name)].map(([scenario, cases]) => ({
     scenario,
     steps: cases.filter(({ passage }) => passage.point === 'step.effect').length,
@@ -120,6 +126,7 @@ interface Bench {
   patienceMs: number;
   /** Those that no run has touched yet. */
   services: LabService[];
+  guests: LabService[];
   /** Those that have a restore point already. */
   restorable: Set<string>;
 }
@@ -133,13 +140,25 @@ async function listCases(bench: Bench, list: readonly Scenario[]): Promise<Case[
     await writeFile(join(bench.lab.orders, PASSAGES_FILE), '');
     const problems = await performRun(bench, subject, async () => undefined);
     if (problems.length > 0) throw new Error(`${scenario.name} fails with nobody killed: ${problems.join('; ')}`);
-    const passages = passagesIn(bench.lab.orders);
+    const passages = await allPassages(bench.lab.orders);
     await rm(join(bench.lab.orders, PASSAGES_FILE));
     for (const passage of passages) {
-      for (const victim of ['controller', 'service'] as const) cases.push({ scenario, passage, victim });
+      const worker = passage.program === 'hypervisor' ? 'hypervisor' : 'service';
+      for (const victim of ['controller', worker] as const) cases.push({ scenario, passage, victim });
     }
   }
   return cases;
+}
+
+/** The terminal status is there a moment before the last point is passed. */
+async function allPassages(orders: string): Promise<Passage[]> {
+  const whole = () => {
+    const passages = passagesIn(orders);
+    return passages.some(({ point }) => point === 'finish.after') ? passages : undefined;
+  };
+  const passages = await until(whole, { timeoutMs: HELD_MS });
+  if (passages === undefined) throw new Error('a run that has ended did not pass its last point');
+  return passages;
 }
 
 /** The program that passes the point dies there; the other one dies while the first is held there. */
@@ -170,7 +189,7 @@ async function tryOut(bench: Bench, tried: Case): Promise<Outcome> {
 }
 
 function killed(lab: Lab, victim: Program): boolean {
-  const pid = lab.pids()[victim === 'controller' ? 'controller' : 'worker-0'];
+  const pid = lab.pids()[victim === 'service' ? 'worker-0' : victim];
   try {
     return pid !== undefined && process.kill(pid, 'SIGKILL');
   } catch {
@@ -184,7 +203,9 @@ interface Subject {
 }
 
 /** A service in the state from which the scenario begins. */
-async function prepared({ lab, services, restorable, patienceMs }: Bench, scenario: Scenario): Promise<Subject> {
+async function prepared(bench: Bench, scenario: Scenario): Promise<Subject> {
+  const { lab, restorable, patienceMs } = bench;
+  const services = scenario.guest ? bench.guests : bench.services;
   const service = scenario.again ? services[0] : services.pop();
   if (service === undefined) throw new Error('more cases than services');
   const { folder } = service;

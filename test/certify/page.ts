@@ -80,8 +80,8 @@ function section(run: Undisturbed, outcomes: readonly Outcome[], apart?: string)
     const here = outcomes.filter((outcome) => outcome.passage.point === point);
     if (here.length === 0) return [`| \`${point}\` | ${faultPoints[point]} | – | – | – |`];
     const longest = Math.max(...here.map(({ ms }) => ms));
-    const cells = (['controller', 'service'] as const).map((victim) =>
-      tally(here.filter((one) => one.victim === victim)),
+    const cells = [true, false].map((itself) =>
+      tally(here.filter(({ victim }) => (victim === 'controller') === itself)),
     );
     return [`| \`${point}\` | ${faultPoints[point]} | ${cells.join(' | ')} | ${(longest / 1000).toFixed(1)} s |`];
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { FaultPoint } from '#kernel/fault.ts';
 import { faultPoints, PASSAGES_FILE } from '#kernel/fault.ts';
 
-export type Program = 'controller' | 'service';
+export type Program = 'controller' | 'service' | 'hypervisor';
 
 /** The N-th time that a run passes a point. */
 export interface Passage {
@@ -21,13 +21,17 @@ export function passagesIn(orders: string): Passage[] {
     .filter((line) => line !== '')
     .map((line) => {
       const [program, point] = line.split(' ');
-      if (!isPoint(point) || (program !== 'controller' && program !== 'service')) {
+      if (!isPoint(point) || !isProgram(program)) {
         throw new Error(`an unexpected passage: ${line}`);
       }
       const count = (counts.get(point) ?? 0) + 1;
       counts.set(point, count);
       return { point, count, program };
     });
+}
+
+function isProgram(word: string | undefined): word is Program {
+  return word === 'controller' || word === 'service' || word === 'hypervisor';
 }
 
 function isPoint(word: string | undefined): word is FaultPoint {

@@ -6,6 +6,7 @@ import type { TerminalStatus } from '#engine/run.ts';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Lab, LabService } from '#test/chaos/lab.ts';
 import { BAD_VERSION, FIRST_CONTENT, FIRST_VERSION, files, ledgerOf } from '#test/fixtures/drill/world.ts';
+import { readShelf } from '#test/fixtures/plugins/hypervisors/shelf.ts';
 import { root } from '#test/support/sources.ts';
 
 export interface Scenario {
@@ -16,6 +17,8 @@ export interface Scenario {
   status: TerminalStatus;
   /** One service for all runs, so that each finds what the one before has left; otherwise a new one each time. */
   again: boolean;
+  /** Whether the service is in a guest of a hypervisor. */
+  guest: boolean;
   /** What the service has been through before the run: a restore point and content that was written since; a crash; or one after which it does not work any more. */
   before: 'nothing' | 'restore point' | 'down' | 'broken';
   /** What is wrong with the world after the run; empty when all is well. */
@@ -34,6 +37,7 @@ interface Special {
   content?: string;
   /** Backups that are there in the end. */
   backups?: number;
+  guest?: boolean;
 }
 
 const SPECIAL: Readonly<Record<string, Special>> = {
@@ -41,6 +45,7 @@ const SPECIAL: Readonly<Record<string, Special>> = {
   update: { again: false, version: '2' },
   rollback: { before: 'restore point' },
   heal: { again: false, before: 'down', backups: 0 },
+  'restore-guest': { before: 'restore point', content: SINCE, guest: true },
   restore: { before: 'restore point', input: { overwrite: true } },
 };
 
@@ -62,6 +67,7 @@ export function scenarios(): Scenario[] {
       version = FIRST_VERSION,
       content = FIRST_CONTENT,
       backups = 1,
+      guest = false,
     } = special;
     return {
       name: workflow,
@@ -69,11 +75,13 @@ export function scenarios(): Scenario[] {
       input,
       status: 'succeeded',
       again,
+      guest,
       before,
-      problems: (lab, service) => [
+      problems: (lab, service, run) => [
         ...serviceProblems(service, { content, version }),
         ...leftovers(lab, service),
         ...setProblems(lab, service, backups),
+        ...(guest ? guestProblems(lab, service, run) : []),
       ],
     };
   });
@@ -85,6 +93,7 @@ export function scenarios(): Scenario[] {
       input: { to: BAD_VERSION },
       status: 'rolled_back',
       again: false,
+      guest: false,
       before: 'nothing',
       problems: (lab, service) => [
         ...serviceProblems(service, { content: FIRST_CONTENT }),
@@ -98,6 +107,7 @@ export function scenarios(): Scenario[] {
       input: {},
       status: 'failed',
       again: false,
+      guest: false,
       before: 'broken',
       problems: (lab, service) => [
         ...serviceProblems(service, { content: FIRST_CONTENT, version: BAD_VERSION }),
@@ -111,6 +121,7 @@ export function scenarios(): Scenario[] {
       input: {},
       status: 'succeeded',
       again: false,
+      guest: false,
       before: 'nothing',
       problems: (lab, service, run) => [
         ...serviceProblems(service, { content: run, succeeded: run }),
@@ -124,6 +135,7 @@ export function scenarios(): Scenario[] {
       input: { fail: 'last' },
       status: 'rolled_back',
       again: false,
+      guest: false,
       before: 'nothing',
       problems: (lab, service) => [
         ...serviceProblems(service, { content: FIRST_CONTENT }),
@@ -177,6 +189,17 @@ function leftovers(lab: Lab, { name }: LabService): string[] {
   const half = below(join(lab.dir, 'usb', name)).filter((set) => set.startsWith('.'));
   const left = [...below(join(lab.stateDir, 'backups', 'staging')), ...below(join(lab.stateDir, 'scratch')), ...half];
   return left.map((path) => `left over: ${path}`);
+}
+
+/** The guest runs, and what it was before the run is kept once. */
+function guestProblems({ guestsFile }: Lab, { name }: LabService, run: string): string[] {
+  const guest = readShelf(guestsFile).find(({ id }) => id === name);
+  if (guest === undefined) return ['its guest is gone'];
+  const kept = guest.backups.filter((one) => one.run === run).length;
+  return [
+    ...(guest.state === 'running' ? [] : [`its guest is ${guest.state}`]),
+    ...(kept === 1 ? [] : [`its guest was backed up ${kept} times`]),
+  ];
 }
 
 /** So many backups are there, besides what rollbacks replaced, and all of it is as its checksums say. */

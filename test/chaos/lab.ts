@@ -25,6 +25,8 @@ export interface LabService {
 
 export interface LabWish {
   services: number;
+  /** So many more, each in a guest of a hypervisor with a worker of its own. Default: none. */
+  guests?: number;
   /** One worker process for each entry; a host named twice has two. */
   workers?: readonly string[];
   /** Lines of YAML added to the configuration. */
@@ -40,6 +42,9 @@ export interface Lab extends AsyncDisposable {
   /** Where orders for fault points are put. */
   orders: string;
   services: readonly LabService[];
+  guests: readonly LabService[];
+  /** What the hypervisor has of its guests. */
+  guestsFile: string;
   settings: Settings;
   /** Between the workers and Redis. */
   proxy: Proxy;
@@ -59,13 +64,18 @@ export async function openLab(wish: LabWish): Promise<Lab> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir()).path;
   const stateDir = wish.stateDir ?? join(dir, 's');
-  const services = await makeServices(wish, wish.worldDir ?? join(dir, 'world'));
+  const world = wish.worldDir ?? join(dir, 'world');
+  const services = await makeServices(wish, world);
+  const guests = await makeServices({ services: wish.guests ?? 0 }, world, 'g');
+  const guestsFile = join(dir, 'guests.json');
+  const rows = guests.map(({ name }) => ({ id: name, name, type: 'container', state: 'running' }));
+  await writeFile(guestsFile, JSON.stringify(rows));
   const orders = join(dir, 'orders');
   await mkdir(orders);
   await mkdir(join(dir, 'usb'));
   await symlink(join(DRILL, 'plugins.d'), join(dir, 'plugins.d'));
   const proxy = stack.use(await openProxy(managedSocket(stateDir)));
-  const text = configuration({ dir, stateDir, services, more: wish.more ?? '' });
+  const text = configuration({ dir, stateDir, services, guests, guestsFile, more: wish.more ?? '' });
   const config = await writeConfig(join(dir, 'lab.yaml'), text);
   const workerConfig = await writeConfig(
     join(dir, 'lab-worker.yaml'),
@@ -77,12 +87,15 @@ export async function openLab(wish: LabWish): Promise<Lab> {
   let supervised: Supervised | undefined;
   const pids = () => supervised?.pids() ?? {};
   const start = async () => {
-    supervised = await supervise(processes({ stateDir, config, workerConfig, env, workers: wish.workers ?? ['nas'] }), {
-      onDeath: ({ name, how }) => deaths.push({ name, how, at: Date.now(), pid: pids()[name] }),
-      onRestart: () => undefined,
-      // Here every death is ours: a pause that grows would only make the drill longer.
-      pausesMs: [100],
-    });
+    supervised = await supervise(
+      processes({ stateDir, config, workerConfig, env, workers: wish.workers ?? ['nas'], guests }),
+      {
+        onDeath: ({ name, how }) => deaths.push({ name, how, at: Date.now(), pid: pids()[name] }),
+        onRestart: () => undefined,
+        // Here every death is ours: a pause that grows would only make the drill longer.
+        pausesMs: [100],
+      },
+    );
   };
   const stop = async () => {
     await supervised?.[Symbol.asyncDispose]();
@@ -96,6 +109,8 @@ export async function openLab(wish: LabWish): Promise<Lab> {
     stateDir,
     orders,
     services,
+    guests,
+    guestsFile,
     settings,
     proxy,
     deaths,
@@ -108,12 +123,16 @@ export async function openLab(wish: LabWish): Promise<Lab> {
   };
 }
 
-async function makeServices({ services, workers = ['nas'] }: LabWish, world: string): Promise<LabService[]> {
+async function makeServices(
+  { services, workers = ['nas'] }: Pick<LabWish, 'services' | 'workers'>,
+  world: string,
+  letter = 's',
+): Promise<LabService[]> {
   const hosts = [...new Set(workers)];
   const made = Array.from({ length: services }, (_, index) => ({
-    name: `s${index}`,
+    name: `${letter}${index}`,
     host: hosts[index % hosts.length] ?? 'nas',
-    folder: join(world, `s${index}`),
+    folder: join(world, `${letter}${index}`),
   }));
   for (const { folder } of made) {
     await mkdir(folder, { recursive: true });
@@ -127,7 +146,18 @@ async function writeConfig(file: string, text: string): Promise<string> {
   return file;
 }
 
-function configuration(lab: { dir: string; stateDir: string; services: readonly LabService[]; more: string }): string {
+interface Written {
+  dir: string;
+  stateDir: string;
+  services: readonly LabService[];
+  guests: readonly LabService[];
+  guestsFile: string;
+  more: string;
+}
+
+function configuration(lab: Written): string {
+  const service = ({ name, host, folder }: LabService, backup: string, more = '') =>
+    `  - { name: ${name}, type: ledger, host: ${host}, folder: ${folder}, backup: ${backup}${more} }`;
   const hosts = [...new Set(['nas', ...lab.services.map(({ host }) => host)])];
   return [
     'version: 1',
@@ -137,10 +167,10 @@ function configuration(lab: { dir: string; stateDir: string; services: readonly 
     `destinations: { usb: { type: local, path: ${join(lab.dir, 'usb')} } }`,
     'backup: { destinations: [usb], retention: { keep_last: 1, min_keep: 1 } }',
     'updates: { gate: { timeout: 10s, stable_for: 0s } }',
+    ...(lab.guests.length === 0 ? [] : [`hypervisors: { shelf: { type: shelf, file: ${lab.guestsFile} } }`]),
     'services:',
-    ...lab.services.map(
-      ({ name, host, folder }) => `  - { name: ${name}, type: ledger, host: ${host}, folder: ${folder}, backup: {} }`,
-    ),
+    ...lab.services.map((one) => service(one, '{}')),
+    ...lab.guests.map((one) => service(one, '{ guest: true }', `, guest: { hypervisor: shelf, id: ${one.name} }`)),
     lab.more,
     '',
   ].join('\n');
@@ -152,13 +182,15 @@ interface ProcessPlan {
   workerConfig: string;
   env: Record<string, string>;
   workers: readonly string[];
+  guests: readonly LabService[];
 }
 
-function processes({ stateDir, config, workerConfig, env, workers }: ProcessPlan): ProcessSpec[] {
+function processes({ stateDir, config, workerConfig, env, workers, guests }: ProcessPlan): ProcessSpec[] {
   const worker = (host: string, index: number): ProcessSpec => ({
     ...workerProcess({ config: workerConfig, host, env }, 'service'),
     name: `worker-${index}`,
   });
   const controller = controllerProcess({ config, host: 'nas', env }, { port: null, onUrl: () => undefined });
-  return [redisProcess(stateDir), controller, ...workers.map(worker)];
+  const hypervisor = { ...workerProcess({ config: workerConfig, host: 'nas', env }, 'hypervisor'), name: 'hypervisor' };
+  return [redisProcess(stateDir), controller, ...workers.map(worker), ...(guests.length === 0 ? [] : [hypervisor])];
 }
