@@ -37,11 +37,8 @@ function made(archive: Archive) {
 }
 
 export async function listBackups(pve: Pve, guest: string | undefined): Promise<GuestBackup[]> {
-  const all = await Promise.all(
-    (await backupPlaces(pve)).map(({ node, storage }) => archivesOn(pve, node, storage, guest)),
-  );
-  const backups = new Map(all.flat().map((one) => [one.volid, told(one)]));
-  return [...backups.values()].sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? ''));
+  const backups = (await allArchives(pve, guest)).map(told);
+  return backups.sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? ''));
 }
 
 /** @throws AutopilotError HA_NOT_FOUND, with those that there are. */
@@ -62,10 +59,7 @@ export async function findBackup(pve: Pve, guest: string, named: string | undefi
 
 /** A backup that the platform found damaged is none to rely on, so it does not count, and goes with the older ones. */
 export async function retainBackups(pve: Pve, guest: string, keep: number) {
-  const archives = await Promise.all(
-    (await backupPlaces(pve)).map(({ node, storage }) => archivesOn(pve, node, storage, guest)),
-  );
-  const ours = [...new Map(archives.flat().map((one) => [one.volid, one])).values()]
+  const ours = (await allArchives(pve, guest))
     .filter((one) => runOf(one) !== null)
     .toSorted((a, b) => (b.ctime ?? 0) - (a.ctime ?? 0));
   const kept = new Set(ours.filter(({ verification }) => verification?.state !== 'failed').slice(0, keep));
@@ -134,6 +128,13 @@ async function backupPlaces(pve: Pve): Promise<{ node: string; storage: string }
     places.set(shared === true ? storage : `${node}/${storage}`, { node, storage });
   }
   return [...places.values()];
+}
+
+/** Of one guest or of all; each once, also when two nodes tell of it. */
+async function allArchives(pve: Pve, guest: string | undefined): Promise<Archive[]> {
+  const places = await backupPlaces(pve);
+  const all = await Promise.all(places.map(({ node, storage }) => archivesOn(pve, node, storage, guest)));
+  return [...new Map(all.flat().map((one) => [one.volid, one])).values()];
 }
 
 async function archivesOn(pve: Pve, node: string, storage: string, vmid: string | undefined): Promise<Archive[]> {
