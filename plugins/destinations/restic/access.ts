@@ -3,10 +3,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
+import { quoted } from '#kernel/shell.ts';
 import { reachOf } from '#sdk/address.ts';
 import { bytesPerSecond } from '#sdk/rate.ts';
 import type { SecretRef } from '#sdk/secret.ts';
-import { quoted, SshLogin, writeLogin } from '#sdk/ssh/login.ts';
+import { SshLogin, writeLogin } from '#sdk/ssh/login.ts';
 import { backendOf, partsOf } from './config.ts';
 import type { ResticTools } from './index.ts';
 

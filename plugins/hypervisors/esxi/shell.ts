@@ -1,9 +1,9 @@
 /** Runs vim-cmd on a host through SSH: on the pinned host or on none, each word quoted, and with an end to every wait. */
 import type { Client, ClientChannel } from 'ssh2';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { quoted } from '#kernel/shell.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { fingerprint } from '#sdk/ssh/host-key.ts';
-import { quoted } from '#sdk/ssh/login.ts';
 import { pinnedConnection } from '#sdk/ssh/pinned-connection.ts';
 import { type EsxiTools, placeOf } from './config.ts';
 import type { Lost } from './insist.ts';

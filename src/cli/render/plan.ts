@@ -8,10 +8,10 @@ import { pad, printable, width, wrap } from '#cli/render/text.ts';
 import { duration } from '#cli/render/units.ts';
 import type { Preview } from '#engine/requests.ts';
 import type { Json, JsonObject } from '#kernel/json.ts';
+import { quoted } from '#kernel/shell.ts';
 import { kinds } from '#sdk/catalog.ts';
 import type { PlanNode, PlannedStep } from '#sdk/plan.ts';
 import { planSteps } from '#sdk/plan.ts';
-import { quoted } from '#sdk/ssh/login.ts';
 
 interface PlanView {
   /** What was asked for besides the workflow and the service. */

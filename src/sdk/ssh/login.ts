@@ -3,6 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { AutopilotError, type ErrorCode } from '#kernel/errors.ts';
+import { quoted } from '#kernel/shell.ts';
 import { secret } from '#sdk/secret.ts';
 import { HostKeyText, pinnedKey } from '#sdk/ssh/host-key.ts';
 import type { ExecResult, Tools } from '#sdk/tools.ts';
@@ -65,11 +66,6 @@ export async function openLogin(tools: Tools, login: SshLogin): Promise<RunThere
     if (trouble !== undefined) throw trouble({ where: `${tools.name}: ${placeOfLogin(login)}`, words, ...result });
     return result;
   };
-}
-
-/** A word that no shell acts on. */
-export function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 interface Failed {

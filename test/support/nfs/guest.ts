@@ -1,5 +1,5 @@
 /** A virtual machine that runs the system of this one on a kernel with an NFS client, for one test file. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, realpath, rm, writeFile } from 'node:fs/promises';
@@ -10,9 +10,11 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { Json } from '#kernel/json.ts';
+import { quoted } from '#kernel/shell.ts';
 import { DIRECTORY, FILE, initramfs, PROGRAM } from '#test/support/nfs/initramfs.ts';
 import { KERNEL, kernelModules, VIRTIOFSD } from '#test/support/nfs/kernel.ts';
 import { Answer, type Request } from '#test/support/nfs/protocol.ts';
+import { endChild } from '#test/support/processes.ts';
 import { root } from '#test/support/sources.ts';
 import { tempDir } from '#test/support/tmp.ts';
 import { eventually } from '#test/support/wait.ts';
@@ -50,7 +52,7 @@ export async function bootGuest(): Promise<NfsGuest> {
   stack.use(await share(at('system'), '/', 'always'));
   stack.use(await share(at('work'), await realpath(tmpdir()), 'none'));
   const machine = spawn('qemu-system-x86_64', machineWords(at), { stdio: 'ignore' });
-  stack.defer(async () => await end(machine, 'SIGKILL'));
+  stack.defer(async () => await endChild(machine, 'SIGKILL'));
   try {
     const [connection] = await inTime(called, once(machine, 'exit'));
     const all = stack.move();
@@ -84,7 +86,7 @@ async function programWords(folder: string): Promise<string[]> {
 /** What the kernel finds in memory: a shell, the modules, and where to go on. */
 async function firstFiles(command: readonly string[]): Promise<Buffer> {
   const settings = { WORK: await realpath(tmpdir()), COMMAND: command.join('\n') };
-  const lines = Object.entries(settings).map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${quoted(value)}\n`);
   const modules = await Promise.all(
     (await kernelModules()).map(async (path) => ({
       path: `modules/${basename(path)}`,
@@ -125,17 +127,11 @@ async function share(socket: string, directory: string, cache: 'always' | 'none'
   await eventually(`${directory} is shared`, () => existsSync(socket));
   return {
     async [Symbol.asyncDispose]() {
-      await end(daemon, 'SIGTERM');
+      await endChild(daemon, 'SIGTERM');
       // It keeps its number there, and leaves it.
       await rm(`/run/virtiofsd/${socket.replaceAll('/', '.')}.pid`, { force: true });
     },
   };
-}
-
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  await once(child, 'exit');
 }
 
 function speaker(connection: Socket): Pick<NfsGuest, 'ask' | 'run'> {
