@@ -163,13 +163,7 @@ export async function startComposeLab(
     setEnv('DOCKER_CONFIG', await loggedIn(lab, 'docker-of-the-test', [registry.host, nameOf(registry)]));
   }
   let repository = 0;
-  const run: ComposeLab['run'] = async (workflow, input = [], service = 'shop') => {
-    const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-    const { stdout, stderr } = await lab.cli(words);
-    const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-    if (detail === undefined) throw new Error(stderr);
-    return detail;
-  };
+  const run: ComposeLab['run'] = (workflow, input, service = 'shop') => lab.run(workflow, service, input);
   const project = join(lab.dir, 'shop');
   const image = () => `${registry.host}/shop/web${repository}`;
   const container: ComposeLab['container'] = async (service = 'web') =>

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { RunDetail } from '#engine/run.ts';
+import { endChild } from '#test/support/processes.ts';
 import { root } from '#test/support/sources.ts';
 import { tempDir } from '#test/support/tmp.ts';
 
@@ -35,7 +36,8 @@ export interface TestHomelab extends AsyncDisposable {
   cli(words: readonly string[], config?: string, env?: NodeJS.ProcessEnv): Promise<Outcome>;
   /** Starts a command that runs until it is stopped, and waits for its ready line. */
   start(words: readonly string[], config?: string): Promise<Started>;
-  /** `enqueue backup SERVICE --wait --json`. */
+  /** `enqueue WORKFLOW SERVICE --wait --json`, with an `--input` for each of `key=value`. */
+  run(workflow: string, service: string, input?: readonly string[]): Promise<RunDetail>;
   backup(service: string): Promise<RunDetail>;
 }
 
@@ -68,6 +70,13 @@ export async function startHomelab(config: string): Promise<TestHomelab> {
     const [status] = await ended;
     return { status: Number(status), stdout, stderr };
   };
+  const run: TestHomelab['run'] = async (workflow, service, input = []) => {
+    const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
+    const { stdout, stderr } = await cli(words);
+    const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
+    if (detail === undefined) throw new Error(`no run: ${stderr}`);
+    return detail;
+  };
 
   return {
     dir: dir.path,
@@ -79,17 +88,12 @@ export async function startHomelab(config: string): Promise<TestHomelab> {
       const url = await readyLine(child).catch(async () => {
         throw new Error(`${words.join(' ')} did not start: ${await complaints}`);
       });
-      return { pid: child.pid ?? 0, url, stop: (signal = 'SIGTERM') => stop(child, signal), stderr: complaints };
+      return { pid: child.pid ?? 0, url, stop: (signal = 'SIGTERM') => endChild(child, signal), stderr: complaints };
     },
-    async backup(service) {
-      const { stdout, stderr } = await cli(['enqueue', 'backup', service, '--wait', '--json']);
-      const { runs } = JSON.parse(stdout || `{"runs":[]}`) as { runs: RunDetail[] };
-      const [run] = runs;
-      if (run === undefined) throw new Error(`no run: ${stderr}`);
-      return run;
-    },
+    run,
+    backup: (service) => run('backup', service),
     async [Symbol.asyncDispose]() {
-      await Promise.all([...running].map((child) => stop(child, 'SIGTERM')));
+      await Promise.all([...running].map((child) => endChild(child, 'SIGTERM')));
       await dir[Symbol.asyncDispose]();
     },
   };
@@ -111,11 +115,4 @@ async function readyLine(child: ChildProcess): Promise<string | null> {
     ready = line.startsWith('ready');
   }
   throw new Error('it ended before it was ready');
-}
-
-async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill(signal);
-  await gone;
 }

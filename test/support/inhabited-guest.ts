@@ -1,5 +1,5 @@
 /** A container of a (stand-in) Proxmox VE in which a worker lives: the controller and the hypervisor's worker are outside. */
-import { chmod, mkdir, readdir, realpath } from 'node:fs/promises';
+import { chmod, mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type TestContext } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
@@ -7,6 +7,7 @@ import { fingerprintOf } from '#test/plugins/hypervisors/proxmox-bed.ts';
 import { makeCertificates } from '#test/support/certificates.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
 import { openContainers } from '#test/support/lxc.ts';
+import { expectNoSnapshots } from '#test/support/proxmox/leftovers.ts';
 import { startProxmox, TOKEN } from '#test/support/proxmox/server.ts';
 import { startRedis } from '#test/support/redis.ts';
 import { root } from '#test/support/sources.ts';
@@ -77,17 +78,9 @@ export async function openInhabitedGuest(
   return {
     lab,
     inside,
-    async update(service) {
-      const { stdout, stderr } = await lab.cli(['enqueue', 'update', service, '--wait', '--json']);
-      const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-      if (detail === undefined) throw new Error(stderr);
-      return detail;
-    },
+    update: (service) => lab.run('update', service),
     async expectNothingLeft() {
-      expect(proxmox.cluster.guests.flatMap(({ snapshots }) => snapshots)).toEqual([]);
-      const disks = await readdir(join(containers.path, `${GUEST}`));
-      expect(disks.filter((name) => name.startsWith('snap'))).toEqual([]);
-      expect(proxmox.problems).toEqual([]);
+      await expectNoSnapshots(proxmox, containers, GUEST);
       expect(await inside('ls /srv/state/backups/staging')).toBe('');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -1,5 +1,15 @@
-/** Finds the processes that belong to a directory: those that run in it, name it, or got it as their TMPDIR. */
+/** Processes of tests: ends a child, and finds those that belong to a directory: they run in it, name it, or got it as their TMPDIR. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
+
+/** Ends a child, unless it has ended already, and waits until it is gone. */
+export async function endChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill(signal);
+  await gone;
+}
 
 export interface TestProcess {
   pid: number;

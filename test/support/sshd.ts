@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endChild } from '#test/support/processes.ts';
 import { freePort } from '#test/support/redis.ts';
 import { tempDir } from '#test/support/tmp.ts';
 import { eventually } from '#test/support/wait.ts';
@@ -41,11 +42,7 @@ export async function startSshd(more = ''): Promise<TestSshd> {
     return server;
   };
   let server = await start();
-  const stop = async () => {
-    if (server.exitCode !== null || server.signalCode !== null) return;
-    server.kill('SIGTERM');
-    await once(server, 'exit');
-  };
+  const stop = () => endChild(server, 'SIGTERM');
   return {
     port,
     username: userInfo().username,

@@ -75,11 +75,7 @@ beforeEach(async (context) => {
 });
 
 async function run(workflow: string, input: string[] = []): Promise<RunDetail> {
-  const words = ['enqueue', workflow, 'proxy', ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-  const { stdout, stderr } = await lab.cli(words);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run(workflow, 'proxy', input);
 }
 
 /** A repository has the newest version alone. */

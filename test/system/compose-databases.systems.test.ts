@@ -108,11 +108,7 @@ const started = async (service: string) =>
 const present = async () => [await sql('papers', 'SELECT text FROM notes'), await redis('GET', 'note')];
 
 async function run(workflow: string, input: string[] = []): Promise<RunDetail> {
-  const words = ['enqueue', workflow, 'papers', ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-  const { stdout, stderr } = await lab.cli(words);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run(workflow, 'papers', input);
 }
 
 test('writers stop and databases go on for a backup, whose dumps a rollback brings back', async () => {

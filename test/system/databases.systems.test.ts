@@ -90,11 +90,7 @@ const notes = async () => postgres.sql('papers', 'SELECT text FROM notes');
 const inApp = async (file: string) => (await readFile(join(lab.dir, 'app', file), 'utf8')).trim();
 
 async function run(workflow: string, input: string[] = []): Promise<RunDetail> {
-  const words = ['enqueue', workflow, 'papers', ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-  const { stdout, stderr } = await lab.cli(words);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run(workflow, 'papers', input);
 }
 
 const keys = ({ steps }: RunDetail) => steps.map(({ name }) => name);

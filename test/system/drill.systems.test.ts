@@ -74,11 +74,7 @@ beforeEach(async (context) => {
 });
 
 async function drill(input: string[] = []): Promise<RunDetail> {
-  const words = ['enqueue', 'drill', 'shop', ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-  const { stdout, stderr } = await lab.cli(words);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run('drill', 'shop', input);
 }
 
 /** Everything on the engine, and in the staging directory. */

@@ -35,10 +35,7 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]());
 
 async function drill(service: string): Promise<RunDetail> {
-  const { stdout, stderr } = await lab.cli(['enqueue', 'drill', service, '--wait', '--json']);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run('drill', service);
 }
 
 const json = async (...words: string[]) => JSON.parse((await lab.cli([...words, '--json'])).stdout);

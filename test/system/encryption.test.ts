@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { RunDetail } from '#engine/run.ts';
 import type { TestHomelab } from '#test/support/homelab.ts';
 import { startHomelab } from '#test/support/homelab.ts';
 import { hasTool, needs } from '#test/support/needs.ts';
@@ -67,13 +66,6 @@ beforeAll(async () => {
 beforeEach((context) => needs(context, 'age', 'age-keygen'));
 afterAll(async () => lab?.[Symbol.asyncDispose]());
 
-async function enqueue(workflow: string, service: string, ...more: string[]): Promise<RunDetail> {
-  const { stdout, stderr } = await lab.cli(['enqueue', workflow, service, ...more, '--wait', '--json']);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
-}
-
 async function pointOf(service: string): Promise<string> {
   const { restorePoints } = JSON.parse((await lab.cli(['backups', service, '--json'])).stdout);
   return restorePoints[0].id;
@@ -102,7 +94,7 @@ test('a backup is encrypted, and is listed, looked into, verified, drilled and r
   expect((await lab.cli(['backups', 'show', id])).stdout).toContain(`from     ${lab.dir}/notes`);
   expect((await lab.cli(['backups', 'files', id])).stdout).toContain('private-name.txt');
   expect((await lab.cli(['backups', 'verify', id])).status).toBe(0);
-  expect(await enqueue('drill', 'notes')).toMatchObject({ status: 'succeeded' });
+  expect(await lab.run('drill', 'notes')).toMatchObject({ status: 'succeeded' });
   const to = join(lab.dir, 'to');
   expect((await lab.cli(['backups', 'restore', id, '--to', to])).status).toBe(0);
   expect(await readFile(join(to, lab.dir, 'notes/private-name.txt'), 'utf8')).toBe('private-content');
@@ -119,7 +111,7 @@ test('without the identity a backup works and says so; whatever needs it ends be
       await lab.cli(['backups', 'verify', id]),
       await lab.cli(['backups', 'restore', id, '--overwrite', '--yes']),
     ];
-    const drill = await enqueue('drill', 'notes');
+    const drill = await lab.run('drill', 'notes');
 
     expect(run.status).toBe('succeeded');
     expect(JSON.stringify(run)).toContain('it is backed up all the same');
@@ -177,7 +169,7 @@ test('a service that says so is not encrypted, and sets of before stay restorabl
 test('an update that fails is brought back out of its encrypted restore point', async () => {
   await lab.write('app/newest', '2-bad\n');
 
-  const run = await enqueue('update', 'app');
+  const run = await lab.run('update', 'app');
 
   expect(run.status).toBe('rolled_back');
   expect(await readFile(join(lab.dir, 'app/data/note'), 'utf8')).toBe('private-note');
@@ -187,7 +179,7 @@ test('an update that fails is brought back out of its encrypted restore point', 
 test('an update that could not be brought back is refused before anything is changed', async () => {
   await lab.write('elsewhere/newest', '2\n');
 
-  const run = await enqueue('update', 'elsewhere');
+  const run = await lab.run('update', 'elsewhere');
 
   expect(run).toMatchObject({ status: 'failed', next: expect.stringContaining('put the identity there') });
   expect(run.reason).toContain('gone.key: there is no such file');
@@ -199,7 +191,7 @@ test('a rollback goes to an encrypted restore point, and keeps what it replaces 
   await lab.backup('app');
   await writeFile(join(lab.dir, 'app/data/note'), 'private-later');
 
-  const run = await enqueue('rollback', 'app');
+  const run = await lab.run('rollback', 'app');
 
   expect(run.status).toBe('succeeded');
   expect(await readFile(join(lab.dir, 'app/data/note'), 'utf8')).toBe('private-note');
@@ -212,7 +204,7 @@ test('a rollback goes to an encrypted restore point, and keeps what it replaces 
 test('a rollback that nobody here could open is refused before anything is changed', async () => {
   await lab.backup('elsewhere');
 
-  const run = await enqueue('rollback', 'elsewhere');
+  const run = await lab.run('rollback', 'elsewhere');
 
   expect(run).toMatchObject({ status: 'failed', next: expect.stringContaining('put the identity there') });
   expect(run.steps.filter(({ attempts }) => attempts > 0).map(({ action }) => action)).not.toContain('standby');

@@ -69,10 +69,7 @@ const offer = (version: string) => writeFile(join(lab.dir, 'newest'), version);
 const inGuest = () => inside('cat', '/program', '/data/schema', '/data/note');
 
 async function update(service = 'notes'): Promise<RunDetail> {
-  const { stdout, stderr } = await lab.cli(['enqueue', 'update', service, '--wait', '--json']);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run('update', service);
 }
 
 async function nothingIsLeft() {

@@ -1,5 +1,5 @@
 /** Updates and backups of a container of Proxmox VE, a stand-in over real LXC: it comes back from its snapshot, and from its backup. */
-import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, type TestContext, test } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
@@ -7,6 +7,7 @@ import { fingerprintOf } from '#test/plugins/hypervisors/proxmox-bed.ts';
 import { makeCertificates } from '#test/support/certificates.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
 import { type Containers, needsLxc, openContainers } from '#test/support/lxc.ts';
+import { expectNoSnapshots } from '#test/support/proxmox/leftovers.ts';
 import { type FakeProxmox, startProxmox, TOKEN } from '#test/support/proxmox/server.ts';
 import { tempDir } from '#test/support/tmp.ts';
 
@@ -97,21 +98,10 @@ async function update(version: string): Promise<RunDetail> {
 }
 
 async function run(workflow: string, ...input: string[]): Promise<RunDetail> {
-  const words = ['enqueue', workflow, 'notes', ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-  const { stdout, stderr } = await open().lab.cli(words);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await open().lab.run(workflow, 'notes', input);
 }
 
-/** Neither in what the platform lists, nor on its disks; and all that was asked of it was as its description has it. */
-async function nothingIsLeft() {
-  const { containers, proxmox } = open();
-  const { guests } = proxmox.cluster;
-  expect(guests.flatMap(({ snapshots }) => snapshots)).toEqual([]);
-  expect((await readdir(join(containers.path, `${CT}`))).filter((name) => name.startsWith('snap'))).toEqual([]);
-  expect(proxmox.problems).toEqual([]);
-}
+const nothingIsLeft = () => expectNoSnapshots(open().proxmox, open().containers, CT);
 
 const UNDONE = ['restoreSnapshot', 'reseal', 'standby', 'restore', 'revert', 'validate'];
 const undone = ({ steps }: RunDetail) => steps.filter(({ undo }) => undo).map(({ action }) => action);

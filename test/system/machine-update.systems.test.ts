@@ -173,10 +173,7 @@ async function listen(path: string, vsphere: VsphereProxy): Promise<{ path: stri
 
 async function update(service: string, version: string): Promise<RunDetail> {
   await writeFile(join(stage.lab.dir, 'newest'), version);
-  const { stdout, stderr } = await stage.lab.cli(['enqueue', 'update', service, '--wait', '--json']);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await stage.lab.run('update', service);
 }
 
 const UNDONE = ['restoreSnapshot', 'reseal', 'standby', 'restore', 'revert', 'validate'];

@@ -65,11 +65,7 @@ const inApp = async (file: string) => (await readFile(at(file), 'utf8')).trim();
 const offer = async (version: string) => await writeFile(at('newest'), version);
 
 async function run(workflow: string, input: string[] = [], service = app): Promise<RunDetail> {
-  const words = ['enqueue', workflow, service, ...input.flatMap((one) => ['--input', one]), '--wait', '--json'];
-  const { stdout, stderr } = await lab.cli(words);
-  const [detail] = (JSON.parse(stdout || '{"runs":[]}') as { runs: RunDetail[] }).runs;
-  if (detail === undefined) throw new Error(stderr);
-  return detail;
+  return await lab.run(workflow, service, input);
 }
 
 async function restorePoints(): Promise<{ id: string; purpose: string }[]> {

@@ -73,17 +73,14 @@ test('an update that works stays, and the snapshot of before is gone', async () 
   await guest.expectNothingLeft();
 });
 
-test('an update that spoils the guest is undone by its snapshot, and the worker there goes on with the way back', async () => {
-  const run = await update('3-bad');
-
-  expect(run).toMatchObject({ status: 'rolled_back' });
-  expect(undone(run)).toEqual(UNDONE);
-  expect(await filesOf()).toBe(BEFORE);
-  await guest.expectNothingLeft();
-});
-
-test('an update that leaves the guest off, and unable to start, is undone although its worker died of it', async () => {
-  const run = await update('4-off');
+test.each([
+  [
+    'an update that spoils the guest is undone by its snapshot, and the worker there goes on with the way back',
+    '3-bad',
+  ],
+  ['an update that leaves the guest off, and unable to start, is undone although its worker died of it', '4-off'],
+])('%s', async (_, version) => {
+  const run = await update(version);
 
   expect(run).toMatchObject({ status: 'rolled_back' });
   expect(undone(run)).toEqual(UNDONE);

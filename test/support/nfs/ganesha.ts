@@ -1,8 +1,8 @@
 /** A real NAS for one test file: NFS-Ganesha on a free port of loopback, which can freeze, lose power and come back. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endChild } from '#test/support/processes.ts';
 import { freePort } from '#test/support/redis.ts';
 import { tempDir } from '#test/support/tmp.ts';
 import { eventually } from '#test/support/wait.ts';
@@ -40,11 +40,7 @@ export async function startGanesha(exported: Export): Promise<Nas> {
     return server;
   };
   let server = await start();
-  const kill = async () => {
-    if (server.exitCode !== null || server.signalCode !== null) return;
-    server.kill('SIGKILL');
-    await once(server, 'exit');
-  };
+  const kill = () => endChild(server, 'SIGKILL');
   return {
     port,
     freeze: () => void server.kill('SIGSTOP'),
