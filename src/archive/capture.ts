@@ -10,7 +10,6 @@ import { type CaptureRecord, nameRecord, writeCaptureRecord } from '#archive/cap
 import { toldDumps } from '#archive/dumps.ts';
 import { makeOneTimeKey } from '#archive/encryption/one-time-key.ts';
 import { openOutlet } from '#archive/encryption/outlet.ts';
-import { formatBytes, formatCount } from '#archive/format.ts';
 import { removeStaging, type StagingPlace, stagingPlace, stagingRoot, WORK_FILES } from '#archive/places.ts';
 import type { RawPath } from '#archive/raw.ts';
 import { type ResolvedSource, resolveSources } from '#archive/sources.ts';
@@ -22,6 +21,7 @@ import { limited } from '#archive/warnings.ts';
 import { flush } from '#kernel/durable.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { faultPoint } from '#kernel/fault.ts';
+import { formatBytes, formatCount } from '#kernel/format.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import { SEALED_FILES, SET_FILES } from '#sdk/sets.ts';
 import type { Argv, Progress, Tools } from '#sdk/tools.ts';

@@ -5,7 +5,6 @@ import { lstat, readlink } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { sumFile } from '#archive/checksum.ts';
 import { drillPlace } from '#archive/drill.ts';
-import { formatCount } from '#archive/format.ts';
 import { indexedMember } from '#archive/index-line.ts';
 import { readIndex } from '#archive/manifest.ts';
 import { joinRaw, type RawPath, rawBytes, rawFromBytes, rawFromText, rawLabel } from '#archive/raw.ts';
@@ -13,6 +12,7 @@ import { corrupt } from '#archive/tar/corrupt.ts';
 import type { TarMember } from '#archive/tar/header.ts';
 import { absolute } from '#archive/walk.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { formatCount } from '#kernel/format.ts';
 import { ifThere } from '#kernel/if-there.ts';
 import type { Tools } from '#sdk/tools.ts';
 

@@ -2,9 +2,9 @@
 import { rm } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { verifyParts } from '#archive/checksum.ts';
-import { formatBytes } from '#archive/format.ts';
 import { openSet } from '#archive/open-set.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { formatBytes } from '#kernel/format.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import type { BoundActions, Tools } from '#sdk/tools.ts';
 

@@ -3,7 +3,7 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { readable } from '#archive/encryption/readable.ts';
-import { formatBytes, formatCount, formatSpan } from '#archive/format.ts';
+import { formatBytes, formatCount, formatSpan } from '#kernel/format.ts';
 import { stagingPlace } from '#archive/places.ts';
 import { restoreSet } from '#archive/restore/restore.ts';
 import { AutopilotError } from '#kernel/errors.ts';

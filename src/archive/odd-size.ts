@@ -1,5 +1,5 @@
 /** A set of an unusual size is told of: data may be missing, or something may be growing that was not meant to be kept. */
-import { formatBytes } from '#archive/format.ts';
+import { formatBytes } from '#kernel/format.ts';
 
 /** Small sets double easily; below this difference (bytes) nothing is said. */
 const LEAST_DIFFERENCE = 1_000_000;

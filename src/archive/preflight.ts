@@ -2,7 +2,6 @@
 import { access, constants, lstat, statfs } from 'node:fs/promises';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { identityWarnings, requireWayBack } from '#archive/encryption/way-back.ts';
-import { formatBytes, formatCount } from '#archive/format.ts';
 import { stagingRoot } from '#archive/places.ts';
 import { rawBytes, rawLabel } from '#archive/raw.ts';
 import { existingParent } from '#archive/restore/targets.ts';
@@ -13,6 +12,7 @@ import { toolVersions } from '#archive/versions.ts';
 import { absolute, type Walked, walk } from '#archive/walk.ts';
 import { limited } from '#archive/warnings.ts';
 import { AutopilotError, errorFacts, systemCode } from '#kernel/errors.ts';
+import { formatBytes, formatCount } from '#kernel/format.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import type { Tools } from '#sdk/tools.ts';
 

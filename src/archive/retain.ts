@@ -1,9 +1,9 @@
 /** Removes the sets at one destination that no retention rule keeps. */
 
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
-import { formatCount } from '#archive/format.ts';
 import { decideRetention } from '#archive/retention.ts';
 import { faultPoint } from '#kernel/fault.ts';
+import { formatCount } from '#kernel/format.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 import type { Tools } from '#sdk/tools.ts';
 

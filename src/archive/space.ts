@@ -1,7 +1,7 @@
 /** Guesses whether a set will fit. The compressed size is known only afterwards, so only a clear lack is an error. */
 
-import { formatBytes } from '#archive/format.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { formatBytes } from '#kernel/format.ts';
 
 /** Ordinary data does not become smaller than this share of itself. */
 const SMALLEST_SHARE = 1 / 20;

@@ -1,11 +1,11 @@
 /** Finds what a restore would destroy: files that are newer than the set, or that the set does not have. */
 import { lstat } from 'node:fs/promises';
-import { formatCount } from '#archive/format.ts';
 import { isWithin, joinRaw, type RawPath, rawBytes, rawFromText, rawLabel, relativeTo } from '#archive/raw.ts';
 import type { RestorePlan } from '#archive/restore/plan.ts';
 import { isThere, lstatIfThere, type Target } from '#archive/restore/targets.ts';
 import { absolute, walk } from '#archive/walk.ts';
 import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { formatCount } from '#kernel/format.ts';
 import { isBelow, mountPoints } from '#sdk/mounts.ts';
 
 const NAMED = 5;

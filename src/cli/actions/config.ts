@@ -1,11 +1,11 @@
 /** `config`: validate, show, get, schema. */
 
-import { formatCount } from '#archive/format.ts';
 import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import { type Call, flag, text, word } from '#cli/spec.ts';
 import { formatIssue } from '#config/issues.ts';
 import type { ConfigIssue } from '#config/types.ts';
+import { formatCount } from '#kernel/format.ts';
 import type { Json } from '#kernel/json.ts';
 
 export async function validateConfig(context: Context, call: Call): Promise<ExitStatus> {

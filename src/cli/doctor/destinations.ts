@@ -4,9 +4,9 @@ import { createPerformer } from '#app/performer.ts';
 import { refOf } from '#app/plugin-ref.ts';
 import { createSecretResolver } from '#app/secrets.ts';
 import type { Settings } from '#app/settings.ts';
-import { formatBytes } from '#archive/format.ts';
 import { finding, ok, warning } from '#cli/doctor/finding.ts';
 import type { Finding } from '#cli/ports.ts';
+import { formatBytes } from '#kernel/format.ts';
 import { destination } from '#sdk/kinds/destination.ts';
 
 const ANSWER_MS = 20_000;

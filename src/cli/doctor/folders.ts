@@ -3,10 +3,10 @@ import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
-import { formatBytes } from '#archive/format.ts';
 import { broken, finding, ok, warning } from '#cli/doctor/finding.ts';
 import type { Finding } from '#cli/ports.ts';
 import { systemCode } from '#kernel/errors.ts';
+import { formatBytes } from '#kernel/format.ts';
 
 /** Below these SQLite and Redis may fail to write soon, or now. */
 const LITTLE_BYTES = 1_000_000_000;

@@ -1,6 +1,6 @@
 /** Restore points as a table, one of them in full, and what was found or done with it. */
 import type { BackupDetail, CopyCheck, PruneDecision, RestoreReport, SetFile } from '#app/backup-types.ts';
-import { formatBytes, formatCount, formatSpan } from '#archive/format.ts';
+import { formatBytes, formatCount, formatSpan } from '#kernel/format.ts';
 import { shortIds } from '#cli/render/ids.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';

@@ -1,5 +1,5 @@
 /** The doctor's findings: one line each, and below it what to do. */
-import { formatCount } from '#archive/format.ts';
+import { formatCount } from '#kernel/format.ts';
 import type { Finding, FindingStatus } from '#cli/ports.ts';
 import type { Style, Tint } from '#cli/render/style.ts';
 

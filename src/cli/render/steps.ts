@@ -1,5 +1,5 @@
 /** The step list of a run: one line for each step, with a mark, what it did, and how long it took. */
-import { formatBytes, formatCount } from '#archive/format.ts';
+import { formatBytes, formatCount } from '#kernel/format.ts';
 import type { Style, Tint } from '#cli/render/style.ts';
 import { cut, pad, printable, width } from '#cli/render/text.ts';
 import { between, duration } from '#cli/render/units.ts';
