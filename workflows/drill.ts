@@ -1,7 +1,8 @@
-/** Tries a restore out: the newest set into a place of its own, compared, started shut off where that can be, and removed. */
+/** Tries a restore out: the newest set, and the newest backup of the whole guest where that is wanted; each apart, and removed. */
 import { z } from 'zod';
 import { drilledPlace } from '#sdk/drill.ts';
 import { encryptionOf } from '#sdk/encryption.ts';
+import { drillGuest } from '#sdk/guest-backup.ts';
 import { registriesOf } from '#sdk/registry/in-plan.ts';
 import { defineWorkflow, InputText, outputOf, persistent, sequence, tidied } from '#sdk/workflow.ts';
 
@@ -13,9 +14,13 @@ export const workflow = defineWorkflow({
   input: z.object({
     from: InputText.optional().describe('The restore point to try; left out, the newest one of the destination'),
     destination: InputText.optional().describe('The destination to restore from; left out, the configured one'),
+    guest: z
+      .boolean()
+      .default(true)
+      .describe('Try the backup of its whole guest too, where backup.drill.guest says how; false leaves it out'),
   }),
 
-  plan(context, { from, destination }) {
+  plan(context, { from, destination, guest }) {
     const { service, archive, backup, change } = context;
     const { place, set } = drilledPlace(context, { from, destination });
     const { maxBytes, timeoutMs } = backup.drill;
@@ -31,7 +36,7 @@ export const workflow = defineWorkflow({
       { key: 'start', title: 'start it apart', failUnless: 'healthy', retry: { attempts: 1 }, timeoutMs },
     );
 
-    return tidied(
+    const ofSet = tidied(
       sequence(
         archive.do(
           'unpack',
@@ -58,5 +63,6 @@ export const workflow = defineWorkflow({
         : []),
       persistent(archive.do('discard', { set: apart.place, service: service.name }, { title: 'tidy up' })),
     );
+    return sequence(ofSet, ...(guest ? drillGuest(context) : []));
   },
 });

@@ -24,16 +24,20 @@ export const workflow = defineWorkflow({
       { guest, ...(from === undefined ? {} : { backup: from }) },
       { key: 'find', title: `backup of ${guest}` },
     );
+    const found = outputOf(hypervisor, 'findBackup', 'find', 'id');
+    const look = hypervisor.do(
+      'canRestoreBackup',
+      { guest, backup: found },
+      { key: 'look', title: `whether ${guest} can be restored`, failUnless: 'possible' },
+    );
     const put = (backup: string, key: string, title: string) =>
       hypervisor.do('restoreBackup', { guest, backup, state: 'running' }, { key, title });
-    const change = sequence(
-      put(outputOf(hypervisor, 'findBackup', 'find', 'id'), 'restore', `restore ${guest}`),
-      gate(context, { key: 'gate', title: 'gate' }),
-    );
+    const change = sequence(put(found, 'restore', `restore ${guest}`), gate(context, { key: 'gate', title: 'gate' }));
     // Nothing of before is there then: a failure calls a person.
-    if (!keep) return sequence(find, reversible(change));
+    if (!keep) return sequence(find, look, reversible(change));
     return sequence(
       find,
+      look,
       keepGuest(context, { key: 'keep-present', title: `keep ${guest} as it is` }),
       reversible(
         change,

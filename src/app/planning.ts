@@ -168,7 +168,7 @@ function withoutBackup({ global }: Config): Pick<BackupConfig, PlannedBackup> {
     encryption: { recipients: [], identity: null },
     timeoutMs: global.timeoutMs,
     guest: null,
-    drill: { destination: null, maxBytes: 0, timeoutMs: global.timeoutMs, schedule: null, ping: null },
+    drill: { destination: null, maxBytes: 0, timeoutMs: global.timeoutMs, guest: null, schedule: null, ping: null },
   };
 }
 

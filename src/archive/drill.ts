@@ -3,10 +3,10 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
 import { readable } from '#archive/encryption/readable.ts';
-import { formatBytes, formatCount, formatSpan } from '#kernel/format.ts';
 import { stagingPlace } from '#archive/places.ts';
 import { restoreSet } from '#archive/restore/restore.ts';
 import { AutopilotError } from '#kernel/errors.ts';
+import { formatBytes, formatCount, formatSpan } from '#kernel/format.ts';
 import { destination, type SetSummary } from '#sdk/kinds/destination.ts';
 import { SET_FILES } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -85,12 +85,13 @@ export async function attest(tools: Tools, input: ArchiveInput<'attest'>): Promi
   const recoveryMs = input.unpackMs + (input.startMs ?? 0);
   const dataAgeMs = Math.max(0, now.getTime() - Date.parse(input.createdAt));
   const started = input.startMs !== null;
-  const what = started ? 'restored and working' : 'restored';
+  const what = started ? `restored and ${input.works ? 'working' : 'started'}` : 'restored';
   const { service, set, destination: from } = input;
   return {
     service,
     set,
     destination: from,
+    of: input.of,
     provenAt: now.toISOString(),
     recoveryMs,
     dataAgeMs,

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { check } from '#config/check.ts';
 import { compileEncryption } from '#config/encryption.ts';
 import { compileGuestBackup } from '#config/guest-backup.ts';
+import { compileGuestDrill } from '#config/guest-drill.ts';
 import { isObject } from '#config/instances.ts';
 import { addError } from '#config/issues.ts';
 import { child, locate } from '#config/locate.ts';
@@ -91,6 +92,7 @@ function compileDrill(
     destination,
     maxBytes: drill.max_bytes,
     timeoutMs: drill.timeout,
+    guest: compileGuestDrill(drill.guest),
   };
 }
 

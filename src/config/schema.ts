@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { encryptionField } from '#config/encryption.ts';
 import { duration, filePath, hostName, instanceName, size, timeLimit } from '#config/fields.ts';
 import { guestBackupField } from '#config/guest-backup.ts';
+import { guestDrillField } from '#config/guest-drill.ts';
 import { HealField } from '#config/heal.ts';
 import type { FieldNotes } from '#config/introspect.ts';
 import { MonitorList } from '#config/monitoring.ts';
@@ -79,8 +80,11 @@ export const Backup = z.object({
         .string()
         .optional()
         .describe('The destination whose newest set is tried. Default: the first of the destinations'),
-      max_bytes: size().prefault('50G').describe('A set that holds more is not unpacked: the drill fails instead'),
+      max_bytes: size()
+        .prefault('50G')
+        .describe('A set that holds more is not unpacked, nor a guest with larger disks: the drill fails instead'),
       timeout: timeLimit().prefault('1h').describe('Time limit of each step of a drill'),
+      guest: guestDrillField(),
     })
     .prefault({})
     .describe('Restore drills: whether the backups can really be restored'),

@@ -4,6 +4,7 @@ import { BACKUP_KEYS, type BackupSurroundings, compileBackup, mergeBackup } from
 import { check } from '#config/check.ts';
 import { defaulted } from '#config/defaulted.ts';
 import { possibleGuestBackup } from '#config/guest-backup.ts';
+import { possibleGuestDrill } from '#config/guest-drill.ts';
 import { compileHeal } from '#config/heal.ts';
 import { heartbeatsOf } from '#config/heartbeats.ts';
 import { asJson, checkPlugin, instanceSchema, isObject, pick, pluginPart, readInstance } from '#config/instances.ts';
@@ -143,8 +144,10 @@ function readBackup(read: Read, section: Section, around: ServiceSurroundings): 
   const pluginKeys = pluginKeysOf(read.plugin.backup, { ...own, value: own.value }, BACKUP_KEYS);
   if (pluginKeys === undefined || !backup)
     return { section: pluginKeys && backup, pluginKeys: pluginKeys ?? {}, merged };
-  const guest = possibleGuestBackup(backup.guest, read.core?.guest, { ...around, section: own.inside });
-  return { section: { ...backup, guest }, pluginKeys, merged };
+  const surroundings = { ...around, section: own.inside };
+  const guest = possibleGuestBackup(backup.guest, read.core?.guest, surroundings);
+  const drill = { ...backup.drill, guest: possibleGuestDrill(backup.drill.guest, read.core?.guest, surroundings) };
+  return { section: { ...backup, guest, drill }, pluginKeys, merged };
 }
 
 function readUpdate(read: Read, section: Section, around: ServiceSurroundings): ReadSection<UpdateConfig> {

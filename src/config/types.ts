@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { ScheduleRules } from '#schedule/rules.ts';
 import type { Encryption } from '#sdk/encryption.ts';
-import type { GuestBackupRules } from '#sdk/guest-backup.ts';
+import type { GuestBackupRules, GuestDrillRules } from '#sdk/guest-backup.ts';
 import type { HealRules } from '#sdk/heal.ts';
 import type { Compression } from '#sdk/kinds/archive.ts';
 import type { RegistriesSettings } from '#sdk/registry/settings.ts';
@@ -179,6 +179,8 @@ export interface DrillConfig {
   destination: string | null;
   maxBytes: number;
   timeoutMs: number;
+  /** Of backups of the whole guest; null: they are not tried. */
+  guest: GuestDrillRules | null;
 }
 
 /** One thing that is wrong (or, as a warning, odd) in a configuration file. Lines and columns count from 1. */

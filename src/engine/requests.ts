@@ -79,8 +79,12 @@ export interface RestorePointView {
 /** A restore that was tried and worked. */
 export interface DrillView {
   run: string;
+  /** A set of the service's files, or a backup of its guest as a whole. */
+  of: 'set' | 'guest';
   service: string;
+  /** Of a guest: the backup as its platform names it. */
   restorePoint: string;
+  /** Of a guest: its hypervisor. */
   destination: string;
   provenAt: string;
   /** Until all was back, and worked where it was started. */

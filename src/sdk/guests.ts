@@ -26,3 +26,15 @@ export function runOfNote(note: string, label: string): string | null {
   const [, run, noted] = NOTE.exec(note) ?? [];
   return run !== undefined && noted === label ? run : null;
 }
+
+const TRIAL_NOTE = /^homelab-autopilot trial=([A-Za-z0-9_-]{1,64}) of=(.{1,128}?)(?:$|\s)/;
+
+/** What stands in the description of a copy that is tried out: it is removed when the trial ends, and only that trial may. */
+export function trialNote({ trial, guest }: { trial: string; guest: string }): string {
+  return `homelab-autopilot trial=${trial} of=${guest}`;
+}
+
+/** The trial that a copy is of, as its description says; null for what is no copy of ours. */
+export function trialOfNote(note: string): string | null {
+  return TRIAL_NOTE.exec(note)?.[1] ?? null;
+}

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
 import type { Actions, InputOf, KindName, OutputOf, PluginSection } from '#sdk/contract.ts';
 import type { Encryption } from '#sdk/encryption.ts';
-import type { GuestBackupRules } from '#sdk/guest-backup.ts';
+import type { GuestBackupRules, GuestDrillRules } from '#sdk/guest-backup.ts';
 import type { archive, Compression } from '#sdk/kinds/archive.ts';
 import type { destination, SetPurpose } from '#sdk/kinds/destination.ts';
 import type { hypervisor } from '#sdk/kinds/hypervisor.ts';
@@ -85,6 +85,8 @@ export interface DrillFacts {
   /** A set that holds more is not unpacked. */
   maxBytes: number;
   timeoutMs: number;
+  /** Of backups of the whole guest; null: they are not tried. */
+  guest: GuestDrillRules | null;
 }
 
 /** What the configuration says of updates and of the way back. */

@@ -11,10 +11,11 @@ export function createDrills(db: Database): Drills {
   return {
     proven(drill) {
       db.sql(
-        `INSERT INTO drills (run, service, restore_point, destination, proven_at, recovery_ms, data_age_ms, started)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+        `INSERT INTO drills (run, of, service, restore_point, destination, proven_at, recovery_ms, data_age_ms, started)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
       ).run(
         drill.run,
+        drill.of,
         drill.service,
         drill.restorePoint,
         drill.destination,
@@ -27,12 +28,13 @@ export function createDrills(db: Database): Drills {
   };
 }
 
-/** The last one of each service, or of each restore point. */
+/** The last one of each service for its sets and for its guest, or of each restore point. */
 export function lastDrills(db: Database, of: 'service' | 'restore_point'): DrillView[] {
+  const same = of === 'service' ? 'service = one.service AND of = one.of' : 'restore_point = one.restore_point';
   const rows = db
     .sql(
       `SELECT * FROM drills AS one
-       WHERE NOT EXISTS (SELECT 1 FROM drills WHERE ${of} = one.${of} AND proven_at > one.proven_at)`,
+       WHERE NOT EXISTS (SELECT 1 FROM drills WHERE ${same} AND proven_at > one.proven_at)`,
     )
     .all();
   return rows.map((row) => DrillRow.parse(row));

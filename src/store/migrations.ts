@@ -210,4 +210,25 @@ export const migrations: readonly string[] = [
   -- When we stopped restarting what was down, and called a person.
   ALTER TABLE incidents ADD COLUMN gave_up_at INTEGER;
   `,
+  `
+  -- A run may prove two things: a set of files, and a backup of the guest as a whole.
+  CREATE TABLE proofs (
+    run TEXT NOT NULL,
+    of TEXT NOT NULL,
+    service TEXT NOT NULL,
+    restore_point TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    proven_at TEXT NOT NULL,
+    recovery_ms INTEGER NOT NULL,
+    data_age_ms INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    PRIMARY KEY (run, of)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO proofs
+    SELECT run, 'set', service, restore_point, destination, proven_at, recovery_ms, data_age_ms, started FROM drills;
+  DROP TABLE drills;
+  ALTER TABLE proofs RENAME TO drills;
+  CREATE INDEX drills_by_service ON drills (service, of, proven_at);
+  CREATE INDEX drills_by_restore_point ON drills (restore_point, proven_at);
+  `,
 ];

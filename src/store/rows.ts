@@ -85,6 +85,7 @@ export const CopyRow = z.object({
 export const DrillRow = z
   .object({
     run: z.string(),
+    of: z.enum(['set', 'guest']),
     service: z.string(),
     restore_point: z.string(),
     destination: z.string(),
@@ -96,6 +97,7 @@ export const DrillRow = z
   .transform(
     (row): DrillView => ({
       run: row.run,
+      of: row.of,
       service: row.service,
       restorePoint: row.restore_point,
       destination: row.destination,

@@ -190,7 +190,14 @@ async function eventful() {
     const rest = { host: 'nas', sizeBytes: 1, files: 1, verifiedAt: createdAt, purpose: 'backup' as const };
     points.sealed({ id, service, run: `run-${id}`, createdAt, ...rest });
   }
-  const proof = { recoveryMs: 1, dataAgeMs: 1, started: true, provenAt: at.now().toISOString(), destination: 'usb' };
+  const proof = {
+    of: 'set' as const,
+    recoveryMs: 1,
+    dataAgeMs: 1,
+    started: true,
+    provenAt: at.now().toISOString(),
+    destination: 'usb',
+  };
   createDrills(at.db).proven({ run: 'drill', service: 'notes', restorePoint: 'one', ...proof });
   const ledger = createLedger(at.db);
   const paused = fire('2026-06-06T03:00:00.000Z', { disposition: 'skipped', reason: 'paused' });

@@ -131,6 +131,8 @@ test('what was proven tells how long it took, and how old the data was', async (
   expect(files['dataAgeMs']).toBeGreaterThanOrEqual(7_200_000);
   expect(all).toMatchObject({ recoveryMs: 4_000, started: true });
   expect(all['summary']).toBe('restored and working from usb in 4.0 s; its data was 2 h old');
+  const guest = await bed.archive('attest', { ...facts, of: 'guest', startMs: 2_500, works: false });
+  expect(guest).toMatchObject({ of: 'guest', summary: expect.stringMatching(/^restored and started from usb/) });
 });
 
 /** As a disk that rots does it. */

@@ -38,14 +38,16 @@ interface Special {
   /** Backups that are there in the end. */
   backups?: number;
   guest?: boolean;
+  /** Backups of its guest that the run makes. */
+  kept?: number;
 }
 
 const SPECIAL: Readonly<Record<string, Special>> = {
-  drill: { before: 'restore point', content: SINCE },
+  drill: { before: 'restore point', content: SINCE, guest: true },
   update: { again: false, version: '2' },
   rollback: { before: 'restore point' },
   heal: { again: false, before: 'down', backups: 0 },
-  'restore-guest': { before: 'restore point', content: SINCE, guest: true },
+  'restore-guest': { before: 'restore point', content: SINCE, guest: true, kept: 1 },
   restore: { before: 'restore point', input: { overwrite: true } },
 };
 
@@ -68,6 +70,7 @@ export function scenarios(): Scenario[] {
       content = FIRST_CONTENT,
       backups = 1,
       guest = false,
+      kept = 0,
     } = special;
     return {
       name: workflow,
@@ -81,7 +84,7 @@ export function scenarios(): Scenario[] {
         ...serviceProblems(service, { content, version }),
         ...leftovers(lab, service),
         ...setProblems(lab, service, backups),
-        ...(guest ? guestProblems(lab, service, run) : []),
+        ...(guest ? guestProblems(lab, service, { run, wanted: kept }) : []),
       ],
     };
   });
@@ -191,14 +194,20 @@ function leftovers(lab: Lab, { name }: LabService): string[] {
   return left.map((path) => `left over: ${path}`);
 }
 
-/** The guest runs, and what it was before the run is kept once. */
-function guestProblems({ guestsFile }: Lab, { name }: LabService, run: string): string[] {
-  const guest = readShelf(guestsFile).find(({ id }) => id === name);
+/** The guest runs, it was backed up as often as wanted, and no copy of any guest is left. */
+function guestProblems(
+  { guestsFile }: Lab,
+  { name }: LabService,
+  { run, wanted }: { run: string; wanted: number },
+): string[] {
+  const guests = readShelf(guestsFile);
+  const guest = guests.find(({ id }) => id === name);
   if (guest === undefined) return ['its guest is gone'];
   const kept = guest.backups.filter((one) => one.run === run).length;
   return [
     ...(guest.state === 'running' ? [] : [`its guest is ${guest.state}`]),
-    ...(kept === 1 ? [] : [`its guest was backed up ${kept} times`]),
+    ...(kept === wanted ? [] : [`its guest was backed up ${kept} times`]),
+    ...guests.filter(({ trial }) => trial !== undefined).map(({ id }) => `left over: the copy ${id}`),
   ];
 }
 

@@ -170,7 +170,10 @@ function configuration(lab: Written): string {
     ...(lab.guests.length === 0 ? [] : [`hypervisors: { shelf: { type: shelf, file: ${lab.guestsFile} } }`]),
     'services:',
     ...lab.services.map((one) => service(one, '{}')),
-    ...lab.guests.map((one) => service(one, '{ guest: true }', `, guest: { hypervisor: shelf, id: ${one.name} }`)),
+    ...lab.guests.map((one) => {
+      const backup = `{ guest: true, drill: { guest: { spare: ${one.name}-copy } } }`;
+      return service(one, backup, `, guest: { hypervisor: shelf, id: ${one.name} }`);
+    }),
     lab.more,
     '',
   ].join('\n');

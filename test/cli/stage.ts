@@ -75,7 +75,14 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
       retention: { keep_last: 3, min_keep: 1, timezone: 'UTC' },
       timeoutMs: 3_600_000,
       guest: null,
-      drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
+      drill: {
+        schedule: null,
+        ping: null,
+        destination: null,
+        guest: null,
+        maxBytes: 50 * 2 ** 30,
+        timeoutMs: 3_600_000,
+      },
     },
     update: {
       wanted: true,

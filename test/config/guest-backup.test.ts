@@ -21,7 +21,8 @@ async function read(own: string, { guest, everyone = '' }: { guest?: string; eve
   const service = `  - name: notes\n    type: generic\n${named}    backup: { destinations: [usb], paths: [/srv]${own} }\n`;
   const cwd = await written({ 'homelab-autopilot.yaml': `${HYPERVISORS}${everyone}services:\n${service}` });
   const { config, errors } = await checkConfig({ cwd, env: {}, catalog });
-  return { rules: config?.services[0]?.backup?.guest, told: errors.map((issue) => formatIssue(issue, cwd)) };
+  const { guest: rules, drill } = config?.services[0]?.backup ?? {};
+  return { rules, drill: drill?.guest, told: errors.map((issue) => formatIssue(issue, cwd)) };
 }
 
 test.each([
@@ -30,7 +31,7 @@ test.each([
   [', guest: true', { storage: null, keepLast: 7 }],
   [', guest: { storage: vault, keep_last: 2 }', { storage: 'vault', keepLast: 2 }],
 ])('%j says what the platform is to keep', async (own, rules) => {
-  expect(await read(own, { guest: 'pve' })).toEqual({ rules, told: [] });
+  expect(await read(own, { guest: 'pve' })).toMatchObject({ rules, told: [] });
 });
 
 test.each([
@@ -47,11 +48,42 @@ test.each([
 test('said for all services, it holds for those that can have it', async () => {
   const everyone = 'backup: { guest: { keep_last: 3 } }\n';
 
-  expect(await read('', { guest: 'pve', everyone })).toEqual({ rules: { storage: null, keepLast: 3 }, told: [] });
-  expect(await read('', { guest: 'dock', everyone })).toEqual({ rules: null, told: [] });
+  expect(await read('', { guest: 'pve', everyone })).toMatchObject({ rules: { storage: null, keepLast: 3 }, told: [] });
+  expect(await read('', { guest: 'dock', everyone })).toMatchObject({ rules: null, told: [] });
   expect(await read(', guest: { storage: attic }', { guest: 'bare' })).toMatchObject({
     rules: { storage: 'attic' },
     told: [],
   });
-  expect(await read('', { everyone })).toEqual({ rules: null, told: [] });
+  expect(await read('', { everyone })).toMatchObject({ rules: null, told: [] });
+});
+
+test.each([
+  ['', null],
+  [', drill: { guest: false }', null],
+  [', drill: { guest: { spare: 9104 } }', { spare: '9104', storage: null, pool: null }],
+  [
+    ', drill: { guest: { spare: 9104, storage: tank, pool: drills } }',
+    { spare: '9104', storage: 'tank', pool: 'drills' },
+  ],
+])('%j says how a backup of the guest is tried out', async (own, drill) => {
+  expect(await read(own, { guest: 'pve' })).toMatchObject({ drill, told: [] });
+});
+
+test.each([
+  ['pve', 104, '104 is the guest itself; name an id that no guest has'],
+  ['dock', 9104, '"dock" cannot try backups of its guests: hypervisors of type docker have none'],
+  [undefined, 9104, 'the service names no guest: write  guest: { hypervisor: NAME, id: ID }  to it'],
+])('in a guest of %s a copy %i of it is refused, with the reason', async (guest, spare, reason) => {
+  const { told } = await read(`, drill: { guest: { spare: ${spare} } }`, guest === undefined ? {} : { guest });
+
+  const line = guest === undefined ? 9 : 10;
+  expect(told).toEqual([`homelab-autopilot.yaml:${line}:67  services[0].backup.drill.guest\n  ${reason}`]);
+});
+
+test('drills of guests that are said for all services hold for those that can have them', async () => {
+  const everyone = 'backup: { drill: { guest: { spare: 9104 } } }\n';
+
+  expect(await read('', { guest: 'pve', everyone })).toMatchObject({ drill: { spare: '9104' }, told: [] });
+  expect(await read('', { guest: 'dock', everyone })).toMatchObject({ drill: null, told: [] });
+  expect(await read('', { everyone })).toMatchObject({ drill: null, told: [] });
 });

@@ -91,7 +91,14 @@ describe('services', () => {
           retention: { keep_daily: 7, min_keep: 1, timezone: 'Europe/Berlin' },
           timeoutMs: 3_600_000,
           guest: null,
-          drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
+          drill: {
+            schedule: null,
+            ping: null,
+            destination: null,
+            guest: null,
+            maxBytes: 50 * 2 ** 30,
+            timeoutMs: 3_600_000,
+          },
         },
         update: expect.objectContaining({ policy: 'minor' }),
       },
@@ -123,7 +130,14 @@ describe('services', () => {
       },
       timeoutMs: 21_600_000,
       guest: null,
-      drill: { schedule: null, ping: null, destination: null, maxBytes: 50 * 2 ** 30, timeoutMs: 3_600_000 },
+      drill: {
+        schedule: null,
+        ping: null,
+        destination: null,
+        guest: null,
+        maxBytes: 50 * 2 ** 30,
+        timeoutMs: 3_600_000,
+      },
     });
   });
 

@@ -25,6 +25,7 @@ test('a hypervisor finds its own snapshot again, goes back to it, and removes it
   const file = join(dir.path, 'guests.json');
   await writeFile(file, JSON.stringify([{ id: '104', name: 'notes', type: 'vm', state: 'running' }]));
   const label = { guest: '104', label: 'autopilot-b7k2', run: 'r1' };
+  const copy = { guest: '104', spare: '9104', trial: 't1' };
 
   const { outputs, done, of } = await runAll(shelf, { file }, [
     ['inspect', {}],
@@ -44,7 +45,11 @@ test('a hypervisor finds its own snapshot again, goes back to it, and removes it
     ['listBackups', {}],
     ['findBackup', { guest: '104' }],
     ['retainBackups', { guest: '104', keep: 1 }],
+    ['canRestoreBackup', { guest: '104', backup: '104-r1' }],
     ['restoreBackup', { guest: '104', backup: '104-r1' }],
+    ['tryBackup', { ...copy, backup: '104-r1', maxBytes: 1, startMs: 1, stableMs: 0 }],
+    ['endTry', { ...copy, trial: 'another' }],
+    ['endTry', copy],
     ['deleteBackup', { backup: '104-r1', run: 'another' }],
     ['deleteBackup', { backup: '104-r1', run: 'r1' }],
   ]);
@@ -59,7 +64,7 @@ test('a hypervisor finds its own snapshot again, goes back to it, and removes it
   expect(outputs.slice(10, 12)).toEqual([{ removed: true }, { removed: false }]);
   expect(outputs[14]).toMatchObject({ backups: [{ id: '104-r1', run: 'r1' }] });
   expect(outputs.slice(15, 17)).toMatchObject([{ id: '104-r1' }, { removed: [] }]);
-  expect(outputs.slice(-2)).toEqual([{ removed: false }, { removed: true }]);
+  expect(outputs.slice(-4)).toEqual([{ removed: false }, { removed: true }, { removed: false }, { removed: true }]);
 });
 
 test('a notification that is sent twice is there once', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openDatabase, readDatabase } from '#store/database.ts';
+import { lastDrills } from '#store/drills.ts';
 import { migrations } from '#store/migrations.ts';
 import { tempDir } from '#test/support/tmp.ts';
 
@@ -73,4 +74,31 @@ test('the history can be read while the controller writes', async () => {
   using reader = readDatabase(file);
 
   expect(reader.sql('SELECT value FROM meta').get()).toEqual({ value: 'v' });
+});
+
+test('what drills had proven before guests were drilled too is kept', async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, 'state.db');
+  const before = migrations.findIndex((sql) => sql.includes('CREATE TABLE proofs'));
+  const older = new DatabaseSync(file);
+  for (const sql of migrations.slice(0, before)) older.exec(sql);
+  older.exec(`PRAGMA user_version = ${before}`);
+  older.exec(`INSERT INTO drills VALUES ('r1', 'notes', 'p1', 'usb', '2026-03-01T06:00:41.000Z', 41300, 10800000, 1)`);
+  older.close();
+
+  using db = openDatabase(file);
+
+  expect(lastDrills(db, 'service')).toEqual([
+    {
+      run: 'r1',
+      of: 'set',
+      service: 'notes',
+      restorePoint: 'p1',
+      destination: 'usb',
+      provenAt: '2026-03-01T06:00:41.000Z',
+      recoveryMs: 41_300,
+      dataAgeMs: 10_800_000,
+      started: true,
+    },
+  ]);
 });

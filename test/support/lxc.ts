@@ -1,6 +1,6 @@
 /** Real LXC containers on a btrfs of a test's own: made from busybox, snapshotted while they run, stopped by their own init. */
 import { execFile } from 'node:child_process';
-import { appendFile, mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
@@ -53,6 +53,8 @@ export class Containers implements Backend {
   readonly #mount: Mount;
   readonly #furnishing: Furnishing;
   readonly #made = new Set<number>();
+  /** Of each archive, with `{vmid}` for the container. */
+  readonly #packed = new Map<string, string>();
 
   constructor(mount: Mount, furnishing: Furnishing) {
     this.#mount = mount;
@@ -96,7 +98,7 @@ export class Containers implements Backend {
   /** From now on it does not hear when it is asked to stop. */
   async deafen(vmid: number): Promise<void> {
     await this.stop(vmid);
-    await appendFile(join(this.path, `${vmid}`, 'config'), 'lxc.signal.halt = SIGCONT\n');
+    await appendFile(this.#at(vmid, 'config'), 'lxc.signal.halt = SIGCONT\n');
     await this.start(vmid);
   }
 
@@ -124,6 +126,8 @@ export class Containers implements Backend {
     try {
       const source = ['--directory', this.#at(vmid, 'snap-vzdump'), '.'];
       await call('tar', ['--create', '--zstd', '--numeric-owner', '--xattrs', '--file', file, ...source]);
+      const config = await readFile(this.#at(vmid, 'config'), 'utf8');
+      this.#packed.set(file, config.replaceAll(this.#at(vmid, ''), this.#at(0, '')));
     } finally {
       await this.deleteSnapshot(vmid, 'vzdump');
     }
@@ -131,13 +135,35 @@ export class Containers implements Backend {
 
   async restore(vmid: number, file: string): Promise<void> {
     await btrfs('delete', this.#rootfs(vmid)).catch(() => undefined);
+    if (!this.#made.has(vmid)) {
+      this.#made.add(vmid);
+      await mkdir(this.#at(vmid, ''), { recursive: true });
+      const config = this.#packed.get(file) ?? '';
+      await writeFile(this.#at(vmid, 'config'), config.replaceAll(this.#at(0, ''), this.#at(vmid, '')));
+    }
     await btrfs('create', this.#rootfs(vmid));
     const unpacked = ['--directory', this.#rootfs(vmid)];
     await call('tar', ['--extract', '--zstd', '--numeric-owner', '--xattrs', '--file', file, ...unpacked]);
   }
 
+  async connect(vmid: number, connected: boolean): Promise<void> {
+    const config = await readFile(this.#at(vmid, 'config'), 'utf8');
+    const type = connected && this.#furnishing.network === true ? 'none' : 'empty';
+    await writeFile(this.#at(vmid, 'config'), config.replace(/^lxc\.net\.0\.type = .*$/m, `lxc.net.0.type = ${type}`));
+  }
+
+  async remove(vmid: number): Promise<void> {
+    await btrfs('delete', this.#rootfs(vmid));
+    await rm(this.#at(vmid, ''), { recursive: true });
+    this.#made.delete(vmid);
+  }
+
+  async exists(vmid: number): Promise<boolean> {
+    return (await readdir(this.path)).includes(`${vmid}`);
+  }
+
   /** Takes its disk away, as a mishap on the node does; what the node knows of it stays. */
-  async destroy(vmid: number): Promise<void> {
+  async loseDisk(vmid: number): Promise<void> {
     await this.stop(vmid);
     await btrfs('delete', this.#rootfs(vmid));
   }

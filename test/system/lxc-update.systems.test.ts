@@ -1,7 +1,8 @@
-/** Updates and backups of a container of Proxmox VE, a stand-in over real LXC: it comes back from its snapshot, and from its backup. */
+/** A container of Proxmox VE, a stand-in over real LXC: it comes back from its snapshot and its backup, and drills prove that. */
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, type TestContext, test } from 'vitest';
+import { z } from 'zod';
 import type { RunDetail } from '#engine/run.ts';
 import { fingerprintOf } from '#test/plugins/hypervisors/proxmox-bed.ts';
 import { makeCertificates } from '#test/support/certificates.ts';
@@ -51,6 +52,7 @@ services:
       paths: [DIR/notes]
       destinations: [usb]
       guest: { keep_last: 2 }
+      drill: { guest: { spare: 9101, storage: tank } }
       quiesce: { stop: [[sh, DIR/node, stop]], start: [[sh, DIR/node, start]] }
     update:
       check: [cat, DIR/newest]
@@ -177,13 +179,64 @@ test('a backup in which the service does not work is not left in place: the cont
 
 test('a container whose disk is gone comes back when nothing of it is to be kept, and only then', async () => {
   await run('backup');
-  await open().containers.destroy(CT);
+  await open().containers.loseDisk(CT);
 
   const careful = await run('restore-guest');
   const restored = await run('restore-guest', 'keep=false');
 
   expect(careful).toMatchObject({ status: 'failed', reason: expect.stringContaining('keep 101 as it is') });
   expect(restored).toMatchObject({ status: 'succeeded' });
+  expect(await content()).toBe('1\n1\nprecious');
+});
+
+test('a container that is gone altogether is made anew from its newest backup, under its id', async () => {
+  await run('backup');
+  const { containers, proxmox } = open();
+  await containers.stop(CT);
+  await containers.remove(CT);
+  proxmox.cluster.guests.splice(0);
+
+  const restored = await run('restore-guest', 'keep=false');
+
+  expect(restored).toMatchObject({ status: 'succeeded' });
+  expect(said(restored, 'look')).toContain('is gone, and is made anew');
+  expect(await content()).toBe('1\n1\nprecious');
+});
+
+const Proof = z.object({ restorePoint: z.string(), destination: z.string() });
+const guests = () => open().proxmox.cluster.guests.map(({ vmid }) => vmid);
+
+test('a drill proves the newest backup of the container by a copy, of which nothing is left', async () => {
+  await run('backup');
+
+  const drilled = await run('drill');
+
+  expect(drilled).toMatchObject({ status: 'succeeded' });
+  expect(said(drilled, 'try-guest')).toContain('9101 was made on pve1 and started without a network');
+  expect(said(drilled, 'proven-guest')).toContain('restored and started from pve');
+  expect(guests()).toEqual([CT]);
+  expect(await open().containers.exists(9101)).toBe(false);
+  const { services } = z
+    .object({ services: z.array(z.object({ lastDrill: Proof, lastGuestDrill: Proof })) })
+    .parse(JSON.parse((await open().lab.cli(['services', '--json'])).stdout));
+  expect(services[0]?.lastDrill).toMatchObject({ destination: 'usb' });
+  expect(services[0]?.lastGuestDrill).toEqual({ restorePoint: archives().at(-1), destination: 'pve' });
+  expect((await open().lab.cli(['services', 'show', 'notes'])).stdout).toMatch(/its guest restored from pve in/);
+});
+
+test('a drill of a backup from which the container does not start fails, and nothing is left either', async () => {
+  await run('backup');
+  await inside('mv', '/sbin/init', '/mnt/init');
+  const [guest] = open().proxmox.cluster.guests;
+  await open().proxmox.cluster.dump(guest ?? expect.unreachable('it is there'), { storage: 'vault', notes: 'by hand' });
+  await inside('mv', '/mnt/init', '/sbin/init');
+
+  const drilled = await run('drill');
+
+  expect(drilled).toMatchObject({ status: 'failed', reason: expect.stringContaining('start it as 9101') });
+  expect(said(drilled, 'proven')).toBeDefined();
+  expect(guests()).toEqual([CT]);
+  expect(await open().containers.exists(9101)).toBe(false);
   expect(await content()).toBe('1\n1\nprecious');
 });
 

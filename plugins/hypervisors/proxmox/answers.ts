@@ -41,6 +41,8 @@ export const Status = z.object({
 
 export const Feature = z.object({ hasFeature: Flag });
 
+export const Text = z.string();
+
 export const GuestConfig = z.record(z.string(), z.unknown());
 
 export const Snapshots = z.array(

@@ -15,7 +15,7 @@ export interface Pve {
 }
 
 export interface Question {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Each is one part of the path, whatever is in it. */
   path: readonly string[];
   params?: Record<string, string | number>;
@@ -48,8 +48,9 @@ export async function ask({ tools, trust }: Pve, { method, path, params = {} }: 
   const form = new URLSearchParams();
   for (const [key, value] of Object.entries(params)) form.set(key, String(value));
   // Parameters of a DELETE go into the address; a form works with every version, JSON does not.
-  if (method !== 'POST') url.search = form.toString();
-  const body = method === 'POST' ? form.toString() : undefined;
+  const inBody = method === 'POST' || method === 'PUT';
+  if (!inBody) url.search = form.toString();
+  const body = inBody ? form.toString() : undefined;
   const answer = await askPinned(tools, {
     method,
     url,

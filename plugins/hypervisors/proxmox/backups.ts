@@ -2,15 +2,17 @@
 import { AutopilotError } from '#kernel/errors.ts';
 import { runOfNote, snapshotNote } from '#sdk/guests.ts';
 import type { GuestBackup } from '#sdk/kinds/hypervisor.ts';
-import { type Archive, Archives, Resources } from './answers.ts';
+import { type Archive, Archives } from './answers.ts';
 import { type Pve, read } from './api.ts';
 import { STORAGE } from './config.ts';
-import { type At, failure, onGuest, stateOf } from './guests.ts';
-import { bring } from './power.ts';
-import { asWish } from './snapshots.ts';
+import { type At, failure, onGuest } from './guests.ts';
+import { type StoragePlace, storagePlaces } from './storages.ts';
 import { perform, settled } from './tasks.ts';
 
 const VOLUME = /^([A-Za-z][A-Za-z0-9_.-]*):backup\/(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.:/+-]*$/;
+
+/** As `vzdump` names its files, and a Proxmox Backup Server its groups. */
+const OF_CONTAINER = /:backup\/(?:vzdump-lxc-|ct\/)/;
 
 /** What a configuration lacks for backups, and what to add. */
 export const NO_STORAGE = 'no storage for backups is named; give it backup_storage: NAME';
@@ -72,33 +74,27 @@ export async function retainBackups(pve: Pve, guest: string, keep: number) {
   return { removed, summary: `${ours.length - removed.length} kept, ${removed.length} removed` };
 }
 
-export async function restoreBackup(
+/** A backup of a guest, and where it can be read. */
+export interface Kept {
+  archive: Archive;
+  node: string;
+  type: 'lxc' | 'qemu';
+}
+
+/** @param node where it must be; undefined: any that sees its storage. @throws AutopilotError HA_NOT_FOUND. */
+export async function archiveOf(
   pve: Pve,
-  id: string,
-  wish: { backup: string; state: 'running' | 'stopped' | 'asBefore' },
-) {
-  const storage = storageOfVolume(pve, wish.backup);
-  return await onGuest(pve, id, async (at) => {
-    await settled(pve, at);
-    const archive = (await archivesOn(pve, at.node, storage, id)).find(({ volid }) => volid === wish.backup);
-    if (archive === undefined) {
-      throw new AutopilotError(
-        'HA_NOT_FOUND',
-        `${pve.tools.name}: the guest ${id} has no backup ${wish.backup} on ${at.node}`,
-      );
-    }
-    const before = await stateOf(pve, at);
-    await bring(pve, at, { state: 'stopped', graceMs: 60_000, force: true });
-    const source = at.type === 'lxc' ? { ostemplate: wish.backup, restore: 1 } : { archive: wish.backup };
-    const path = ['nodes', at.node, at.type];
-    const end = await perform(pve, at, { method: 'POST', path, params: { vmid: id, force: 1, ...source } });
-    // As with a rollback, only the end of the task tells; doing it once more does no harm.
-    if (end.kind !== 'done')
-      throw await failure(pve, at, { end, doing: `restore the guest ${id} from ${wish.backup}` });
-    const state = wish.state === 'asBefore' ? asWish(before) : wish.state;
-    await bring(pve, at, { state, graceMs: 60_000, force: true });
-    return `the guest ${id} is as in ${wish.backup}, and ${state}`;
-  });
+  { backup: name, id, node }: { backup: string; id: string; node: string | undefined },
+): Promise<Kept> {
+  const storage = storageOfVolume(pve, name);
+  const places = await backupPlaces(pve);
+  const nodes = node === undefined ? places.filter((one) => one.storage === storage).map((one) => one.node) : [node];
+  for (const one of nodes) {
+    const archive = (await archivesOn(pve, one, storage, id)).find(({ volid }) => volid === name);
+    if (archive !== undefined) return { archive, node: one, type: OF_CONTAINER.test(name) ? 'lxc' : 'qemu' };
+  }
+  const where = node === undefined ? '' : ` on ${node}`;
+  throw new AutopilotError('HA_NOT_FOUND', `${pve.tools.name}: the guest ${id} has no backup ${name}${where}`);
 }
 
 export async function deleteBackup(pve: Pve, volume: string, run: string): Promise<boolean> {
@@ -119,13 +115,11 @@ export async function deleteBackup(pve: Pve, volume: string, run: string): Promi
 }
 
 /** Where backups lie: a storage that all nodes share is looked at by way of one of them. */
-async function backupPlaces(pve: Pve): Promise<{ node: string; storage: string }[]> {
-  const all = await read(pve, Resources, { path: ['cluster', 'resources'], params: { type: 'storage' } });
-  const places = new Map<string, { node: string; storage: string }>();
-  for (const { storage, node, shared, status, content = '' } of all) {
-    if (storage === undefined || node === undefined || status !== 'available') continue;
-    if (!content.split(',').includes('backup')) continue;
-    places.set(shared === true ? storage : `${node}/${storage}`, { node, storage });
+async function backupPlaces(pve: Pve): Promise<StoragePlace[]> {
+  const places = new Map<string, StoragePlace>();
+  for (const place of await storagePlaces(pve)) {
+    const key = place.shared ? place.storage : `${place.node}/${place.storage}`;
+    if (place.holds.includes('backup') && !places.has(key)) places.set(key, place);
   }
   return [...places.values()];
 }

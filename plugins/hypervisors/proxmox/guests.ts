@@ -39,8 +39,17 @@ export async function findGuest(pve: Pve, id: string): Promise<Guest> {
 }
 
 async function locate(pve: Pve, id: string): Promise<At> {
-  const { type, node = '' } = await resourceOf(pve, id);
-  return { node, vmid: id, type: type === 'lxc' ? 'lxc' : 'qemu' };
+  return atOf(await resourceOf(pve, id));
+}
+
+/** Where a guest is; undefined for none that the token may see. */
+export async function presentAt(pve: Pve, id: string): Promise<At | undefined> {
+  const found = (await resources(pve)).find(({ vmid }) => String(vmid) === id);
+  return found === undefined ? undefined : atOf(found);
+}
+
+function atOf({ type, node = '', vmid }: Resource): At {
+  return { node, vmid: String(vmid), type: type === 'lxc' ? 'lxc' : 'qemu' };
 }
 
 export async function stateOf(pve: Pve, at: At): Promise<GuestState> {
@@ -72,6 +81,13 @@ export async function failure(pve: Pve, at: At, { end, doing }: { end: End; doin
       },
     );
   }
+  return unknownOutcome(pve, { end, doing });
+}
+
+export function unknownOutcome(
+  { tools }: Pve,
+  { end, doing }: { end: { text: string }; doing: string },
+): AutopilotError {
   const lost = unreachable(tools, end.text);
   const text = `${lost.message}; whether it did ${doing} is not known`;
   return new AutopilotError('HA_REMOTE_UNREACHABLE', text, { next: 'it is looked at anew when this is tried again' });
@@ -95,8 +111,7 @@ async function guestOf(pve: Pve, found: Resource): Promise<Guest> {
   const { type, node = '', vmid = 0, name = String(vmid), status } = found;
   const known = { id: String(vmid), name, type: type === 'lxc' ? ('container' as const) : ('vm' as const), node };
   if (status === 'unknown') return { ...known, state: 'unknown', lock: found.lock ?? null };
-  const at: At = { node, vmid: String(vmid), type: type === 'lxc' ? 'lxc' : 'qemu' };
-  const now = await read(pve, Status, { path: [...pathOf(at), 'status', 'current'] });
+  const now = await read(pve, Status, { path: [...pathOf(atOf(found)), 'status', 'current'] });
   return { ...known, state: stateFrom(now), lock: now.lock ?? null };
 }
 

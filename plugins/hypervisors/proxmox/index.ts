@@ -1,13 +1,16 @@
 /** Proxmox VE, one node or a cluster, by its API with a token: virtual machines and containers. */
 import { hypervisor } from '#sdk/kinds/hypervisor.ts';
 import { openPve } from './api.ts';
-import { backup, deleteBackup, findBackup, listBackups, NO_STORAGE, restoreBackup, retainBackups } from './backups.ts';
+import { backup, deleteBackup, findBackup, listBackups, NO_STORAGE, retainBackups } from './backups.ts';
 import { Config } from './config.ts';
+import { removeCopy } from './copies.ts';
 import { findGuest, listGuests } from './guests.ts';
 import { ensureState } from './power.ts';
 import { resources } from './resources.ts';
+import { canRestoreBackup, restoreBackup } from './restores.ts';
 import { inspect } from './rights.ts';
 import { canSnapshot, deleteSnapshot, listSnapshots, makeSnapshot, restoreSnapshot } from './snapshots.ts';
+import { tryBackup } from './trials.ts';
 
 export const plugin = hypervisor.define({
   id: 'proxmox',
@@ -33,9 +36,13 @@ export const plugin = hypervisor.define({
     listBackups: async (tools, { guest }) => ({ backups: await listBackups(await openPve(tools), guest) }),
     findBackup: async (tools, { guest, backup: name }) => await findBackup(await openPve(tools), guest, name),
     retainBackups: async (tools, { guest, keep }) => await retainBackups(await openPve(tools), guest, keep),
+    canRestoreBackup: async (tools, { guest, backup: name }) =>
+      await canRestoreBackup(await openPve(tools), guest, name),
     restoreBackup: async (tools, { guest, ...wish }) => ({
       summary: await restoreBackup(await openPve(tools), guest, wish),
     }),
+    tryBackup: async (tools, wish) => await tryBackup(await openPve(tools), wish),
+    endTry: async (tools, copy) => ({ removed: await removeCopy(await openPve(tools), copy) }),
     deleteBackup: async (tools, { backup: volume, run }) => ({
       removed: await deleteBackup(await openPve(tools), volume, run),
     }),

@@ -7,6 +7,7 @@ import { type Pve, read } from './api.ts';
 import { type At, failure, findGuest, onGuest, pathOf, stateOf } from './guests.ts';
 import { bring } from './power.ts';
 import { missingOn } from './rights.ts';
+import { disksIn } from './settings.ts';
 import { type End, perform, settled } from './tasks.ts';
 
 export interface Ours {
@@ -123,9 +124,10 @@ function told({ name, description, snaptime, vmstate, snapstate }: Entry): Snaps
 
 /** Names the disks, because one of them is the reason: a bind mount, or a storage without snapshots. */
 async function disksOf(pve: Pve, at: At): Promise<string> {
-  const config = await read(pve, GuestConfig, { path: [...pathOf(at), 'config'] });
-  const disks = Object.entries(config)
-    .filter(([key]) => /^(?:rootfs|mp\d+|scsi\d+|virtio\d+|sata\d+|ide\d+|efidisk0|tpmstate0)$/.test(key))
-    .map(([key, value]) => `${key} (${String(value).split(',')[0]})`);
-  return `one of its disks is a bind mount or is on a storage without snapshots: ${disks.join(', ')}`;
+  const { disks, ofNode } = disksIn(at.type, await read(pve, GuestConfig, { path: [...pathOf(at), 'config'] }));
+  const named = [
+    ...disks.map(({ key, storage }) => `${key} (on ${storage})`),
+    ...ofNode.map(({ key, path }) => `${key} (${path})`),
+  ];
+  return `one of its disks is a bind mount or is on a storage without snapshots: ${named.join(', ')}`;
 }

@@ -61,6 +61,20 @@ async function ownTasks(pve: Pve, { node, vmid }: Place, source: 'active' | 'all
   return tasks.map(({ upid }) => upid).filter((upid) => Upid.safeParse(upid).success && upid.endsWith(mine));
 }
 
+/** The one that this token began last, on any of the nodes, for a guest. Of two in one second, the one that removes. */
+export async function lastOwnTask(
+  pve: Pve,
+  nodes: readonly string[],
+  vmid: string,
+): Promise<{ type: string } | undefined> {
+  const all = await Promise.all(nodes.map((node) => ownTasks(pve, { node, vmid }, 'all')));
+  const tasks = all.flat().map((upid) => {
+    const [, , , , started = '', type = ''] = upid.split(':');
+    return { type, started: Number.parseInt(started, 16), removes: type.endsWith('destroy') };
+  });
+  return tasks.toSorted((a, b) => b.started - a.started || Number(b.removes) - Number(a.removes))[0];
+}
+
 async function follow(pve: Pve, upid: string): Promise<End> {
   // The task runs where its name says, wherever the guest is by now.
   const path = ['nodes', upid.split(':')[1] ?? '', 'tasks', upid];

@@ -3,6 +3,7 @@ import type { Settings } from '#app/settings.ts';
 import { momentOf, settingsOf } from '#cli/actions/settings.ts';
 import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
+import { proofsOf } from '#cli/render/proofs.ts';
 import { type ServiceRow, servicesTable } from '#cli/render/services.ts';
 import { type Call, flag } from '#cli/spec.ts';
 import type { DrillView, RestorePointView } from '#engine/requests.ts';
@@ -31,7 +32,7 @@ export async function listServices(context: Context, call: Call): Promise<ExitSt
       detail: known?.detail ?? detail,
       uptime: known?.uptime ?? null,
       lastBackup: newest === undefined ? null : summary(newest),
-      lastDrill: drills.find((drill) => drill.service === service.name) ?? null,
+      ...proofsOf(drills, service.name),
     };
   });
   if (flag(call, 'json')) printJson(context, { services: rows });

@@ -3,6 +3,7 @@ import { momentOf, settingsOf } from '#cli/actions/settings.ts';
 import { type Context, printJson, printLines } from '#cli/context.ts';
 import { EXIT, type ExitStatus } from '#cli/exit.ts';
 import { serviceLines } from '#cli/render/health.ts';
+import { proofsOf } from '#cli/render/proofs.ts';
 import { type Call, flag, word } from '#cli/spec.ts';
 
 const NEWEST = 5;
@@ -27,6 +28,7 @@ export async function showService(context: Context, call: Call): Promise<ExitSta
     uptime: known?.uptime ?? null,
     checks: health?.checks(name) ?? [],
     incidents: health?.incidents({ service: name, limit: NEWEST }) ?? [],
+    ...proofsOf(history?.lastDrills() ?? [], name),
     backups: history?.restorePoints(name).slice(0, NEWEST) ?? [],
     runs: history?.runs({ service: name, limit: NEWEST }) ?? [],
   };

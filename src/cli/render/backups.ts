@@ -1,11 +1,12 @@
 /** Restore points as a table, one of them in full, and what was found or done with it. */
 import type { BackupDetail, CopyCheck, PruneDecision, RestoreReport, SetFile } from '#app/backup-types.ts';
-import { formatBytes, formatCount, formatSpan } from '#kernel/format.ts';
 import { shortIds } from '#cli/render/ids.ts';
+import { proofText } from '#cli/render/proofs.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
 import { fullTime, type Moment, when, zoneName } from '#cli/render/times.ts';
 import type { RestorePointView } from '#engine/requests.ts';
+import { formatBytes, formatCount } from '#kernel/format.ts';
 
 export interface BackupsView {
   moment: Moment;
@@ -69,7 +70,10 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
     ['size', formatBytes(detail.sizeBytes)],
     ['kept', keptText(detail)],
     ...encryptionFacts(detail.encryption),
-    ['proven', provenText(detail, moment.zone)],
+    [
+      'proven',
+      detail.lastDrill === null ? 'never: no drill has restored it' : proofText(detail.lastDrill, moment.zone),
+    ],
     ...detail.sources.map((source, i) => [i === 0 ? 'from' : '', printable(source)]),
     ...(detail.encryption?.locked ? [] : releaseFacts(detail.release)),
   ];
@@ -88,14 +92,6 @@ export function backupDetailLines(detail: BackupDetail, { moment, style }: Backu
 function keptText({ pinned, purpose }: BackupDetail): string {
   if (pinned) return 'until it is unpinned';
   return purpose === 'backup' ? 'by the retention rules' : 'for 7 days: a rollback replaced it';
-}
-
-function provenText({ lastDrill }: BackupDetail, zone: string): string {
-  if (lastDrill === null) return 'never: no drill has restored it';
-  const { provenAt, destination, recoveryMs, dataAgeMs, started } = lastDrill;
-  const how = started ? 'restored from' : 'files restored from';
-  const times = `in ${formatSpan(recoveryMs)}, its data ${formatSpan(dataAgeMs)} old`;
-  return `${fullTime(provenAt, zone)}, ${how} ${destination} ${times}`;
 }
 
 function encryptionFacts(encryption: BackupDetail['encryption']): string[][] {

@@ -1,7 +1,8 @@
 /** The doctor's findings: one line each, and below it what to do. */
-import { formatCount } from '#kernel/format.ts';
+
 import type { Finding, FindingStatus } from '#cli/ports.ts';
 import type { Style, Tint } from '#cli/render/style.ts';
+import { formatCount } from '#kernel/format.ts';
 
 const MARKS: Record<FindingStatus, { sign: string; tint: Tint }> = {
   ok: { sign: '✔', tint: 'good' },

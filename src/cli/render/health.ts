@@ -1,5 +1,6 @@
 /** What monitoring knows of one service, and what checks answered, as lines. */
 import type { AskedCheck, CheckView, IncidentView, Uptimes } from '#cli/ports.ts';
+import { type Proofs, proofText } from '#cli/render/proofs.ts';
 import { runsTable } from '#cli/render/runs.ts';
 import type { Style } from '#cli/render/style.ts';
 import { part, printable, table } from '#cli/render/text.ts';
@@ -38,7 +39,7 @@ export function percent(part: number | null): string {
   return part === 1 ? '100 %' : `${(Math.floor(part * 10_000) / 100).toFixed(2)} %`;
 }
 
-export interface ServicePage {
+export interface ServicePage extends Proofs {
   name: string;
   type: string;
   host: string;
@@ -63,6 +64,7 @@ export function serviceLines(page: ServicePage, around: Surroundings): string[] 
     `state    ${style(TINT[page.state], page.state)}${since}${detail}`,
     ...(page.dependsOn.length === 0 ? [] : [`needs    ${page.dependsOn.join(', ')}`]),
     ...uptimeLines(page.uptime),
+    ...proofLines(page, moment),
     ...part('Checks', checkRows(page.checks, around)),
     ...part(
       'Incidents',
@@ -80,6 +82,12 @@ function uptimeLines(uptime: Uptimes | null): string[] {
   if (uptime === null) return [];
   const words = Object.entries(uptime).map(([window, value]) => `${window} ${percent(value)}`);
   return [`uptime   ${words.join('   ')}`];
+}
+
+function proofLines({ lastDrill, lastGuestDrill }: ServicePage, { zone }: Moment): string[] {
+  const all = [lastDrill, lastGuestDrill].filter((one) => one !== null);
+  if (all.length === 0) return ['proven   never: no drill has restored a backup of it'];
+  return all.map((one, i) => `${i === 0 ? 'proven' : '      '}   ${proofText(one, zone)}`);
 }
 
 function checkRows(checks: readonly CheckView[], { moment, style }: Surroundings): string[] {

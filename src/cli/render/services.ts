@@ -1,12 +1,12 @@
 /** Services as a table. An empty column is never shown as good. */
 import type { Uptimes } from '#cli/ports.ts';
 import { percent } from '#cli/render/health.ts';
+import { type Proofs, proofTimes } from '#cli/render/proofs.ts';
 import type { Style } from '#cli/render/style.ts';
 import { printable, table } from '#cli/render/text.ts';
 import { type Moment, when, zoneName } from '#cli/render/times.ts';
-import type { DrillView } from '#engine/requests.ts';
 
-export interface ServiceRow {
+export interface ServiceRow extends Proofs {
   name: string;
   type: string;
   host: string;
@@ -23,8 +23,6 @@ export interface ServiceRow {
     copies: number;
     verifiedCopies: number;
   } | null;
-  /** The last time that a restore was tried and worked. */
-  lastDrill: DrillView | null;
 }
 
 const TINT = { up: 'good', down: 'bad', unknown: 'quiet' } as const;
@@ -56,7 +54,7 @@ export function servicesTable(
         ? style('warn', 'never')
         : `${when(row.lastBackup.createdAt, moment)} ${mark(row.lastBackup)}`,
       row.lastBackup === null ? '–' : `${row.lastBackup.verifiedCopies} of ${row.lastBackup.copies} verified`,
-      row.lastDrill === null ? style('warn', 'never') : when(row.lastDrill.provenAt, moment),
+      proofTimes(row, moment) ?? style('warn', 'never'),
       percent(row.uptime?.['30d'] ?? null),
       printable(row.state === 'up' && !row.watched ? '' : row.detail),
     ]),

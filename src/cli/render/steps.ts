@@ -1,10 +1,11 @@
 /** The step list of a run: one line for each step, with a mark, what it did, and how long it took. */
-import { formatBytes, formatCount } from '#kernel/format.ts';
+
 import type { Style, Tint } from '#cli/render/style.ts';
 import { cut, pad, printable, width } from '#cli/render/text.ts';
 import { between, duration } from '#cli/render/units.ts';
 import { ended, type Reading, type Setback, type WatchedRun } from '#cli/render/watched.ts';
 import type { StepView } from '#engine/run.ts';
+import { formatBytes, formatCount } from '#kernel/format.ts';
 import type { Progress } from '#sdk/tools.ts';
 
 /** Where steps stand side by side: step → the branch sign before its mark. */

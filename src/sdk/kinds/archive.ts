@@ -27,6 +27,11 @@ const Encrypted = { encryption: Encryption.optional().describe('For whom sets ar
 
 const WayBack = z.boolean().default(false).describe('Whether the run relies on opening again what it will encrypt');
 
+/** A restore point; of a guest as a whole, the backup as its platform names it. */
+const Proven = z.string().min(1).max(1_024);
+
+const ProofOf = z.enum(['set', 'guest']);
+
 export const archive = kind('archive', 'Backup sets', {
   preflight: action('read', 'Checks that the sources are readable and that all places have room', {
     input: z.object({
@@ -218,16 +223,19 @@ export const archive = kind('archive', 'Backup sets', {
   attest: action('read', 'Says what a drill has proven, when everything before it has', {
     input: z.object({
       service: z.string(),
-      set: SET_ID,
+      set: Proven,
       destination: z.string(),
       createdAt: z.iso.datetime(),
       unpackMs: z.number().int().nonnegative(),
       startMs: z.number().int().nonnegative().nullable().describe('Null: files alone were restored, nothing started'),
+      of: ProofOf.default('set'),
+      works: z.boolean().default(true).describe('False: what was started was seen to go on, and nothing more'),
     }),
     output: z.object({
       service: z.string(),
-      set: SET_ID,
-      destination: z.string(),
+      set: Proven,
+      destination: z.string().describe('Of a backup of a guest: its hypervisor'),
+      of: ProofOf,
       provenAt: z.iso.datetime(),
       recoveryMs: z.number().int().nonnegative().describe('Until all was back, and worked where it was started'),
       dataAgeMs: z.number().int().nonnegative().describe('How old the data was that came back'),

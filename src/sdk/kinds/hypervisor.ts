@@ -62,6 +62,12 @@ const OnGuest = z.object({ guest: GuestId });
 /** A snapshot is ours when it has the label, and its note says that this run made it: see `#sdk/guests.ts`. */
 const OnSnapshot = OnGuest.extend({ label: SnapshotLabel, run: z.string().min(1) });
 
+/** A copy of a guest under another id, which nothing else has. */
+const OnTrial = OnGuest.extend({
+  spare: GuestId.describe('The id of the copy'),
+  trial: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'not the id of a trial'),
+});
+
 /** `asBefore`: as the guest was when the action began. */
 const StateAfter = z.enum(['running', 'stopped', 'asBefore']);
 
@@ -177,9 +183,45 @@ export const hypervisor = kind('hypervisor', 'What runs guests, virtual machines
       output: z.object({ removed: z.array(z.string()), summary: z.string() }),
     },
   ),
-  restoreBackup: optionalAction('idempotent', 'Replaces a guest by what a backup of the platform holds', {
+  canRestoreBackup: optionalAction(
+    'read',
+    'Tells whether a guest can be made from a backup again with nothing of it lost, and if not, why',
+    {
+      input: OnGuest.extend({ backup: z.string().min(1) }),
+      output: z.object({ possible: z.boolean(), summary: z.string() }),
+    },
+  ),
+  restoreBackup: optionalAction('idempotent', 'Replaces a guest, or one that is gone, by what a backup of it holds', {
     input: OnGuest.extend({ backup: z.string().min(1), state: StateAfter.default('asBefore') }),
     output: z.object({ summary: z.string() }),
+  }),
+  tryBackup: optionalAction(
+    'idempotent',
+    'Makes a copy of a guest from a backup, without any network, sees it start, and leaves it to be removed',
+    {
+      input: OnTrial.extend({
+        backup: z.string().min(1),
+        storage: z.string().optional().describe('Where its disks go. Default: where those of the guest were'),
+        pool: z.string().optional().describe('A pool of the platform that the copy is put into, for the rights on it'),
+        maxBytes: z.number().int().positive().describe('A guest with larger disks is refused before anything is made'),
+        startMs: z.number().int().positive().describe('How long it may take to start'),
+        stableMs: z.number().int().nonnegative().describe('How long it must then go on'),
+      }),
+      output: z.object({
+        createdAt: z.iso.datetime().describe('Of the backup'),
+        restoreMs: z.number().int().nonnegative(),
+        startMs: z.number().int().nonnegative(),
+        answered: z
+          .boolean()
+          .describe('Whether something in it answered, as in the guest itself; else it only went on'),
+        leftOut: z.array(z.string()).describe('What of the guest the copy was without, in words'),
+        summary: z.string(),
+      }),
+    },
+  ),
+  endTry: optionalAction('idempotent', 'Removes the copy of a trial, if it is there and this trial made it', {
+    input: OnTrial,
+    output: z.object({ removed: z.boolean() }),
   }),
   deleteBackup: optionalAction('idempotent', 'Removes a backup of the platform, if it is there and this run made it', {
     input: z.object({ backup: z.string().min(1), run: z.string().min(1) }),

@@ -99,7 +99,7 @@ describe('a backup of the platform', () => {
     await bed.write('precious');
     const made = await bed.act('backup', { guest: AT.guest, run: 'r1' });
     const { id } = made['backup'] as { id: string };
-    await bed.backend.destroy(CT);
+    await bed.backend.loseDisk(CT);
     const start = { guest: AT.guest, state: 'running' };
 
     await expect(bed.act('ensureState', start)).rejects.toMatchObject({ code: 'HA_REMOTE_REFUSED' });
@@ -107,6 +107,27 @@ describe('a backup of the platform', () => {
 
     expect(await bed.act('findGuest', { guest: AT.guest })).toMatchObject({ guest: { state: 'running' } });
     expect(await bed.read()).toBe('precious');
+  });
+
+  test('is tried out as a copy that runs beside the container, on no network, and goes', async (context) => {
+    const files = { '/etc/init.d/rcS': '#!/bin/sh\n' };
+    await using bed = await openBedOn((directory) => openContainers(context, directory, { network: true, files }));
+    await bed.write('precious');
+    const { id } = await bed.act('backup', { guest: AT.guest, run: 'r1' });
+    await bed.write('later');
+    const copy = { guest: AT.guest, spare: '9101', trial: 't1' };
+    const links = async (vmid: number) => (await bed.backend.inside(vmid, 'ls', '/sys/class/net')).split(/\s+/);
+
+    const limits = { maxBytes: 2 ** 30, startMs: 5_000, stableMs: 1_000 };
+    await bed.act('tryBackup', { ...copy, backup: id ?? '', ...limits });
+
+    expect(await bed.backend.read(9101)).toBe('precious');
+    expect(await links(9101)).toEqual(['lo']);
+    expect((await links(CT)).length).toBeGreaterThan(1);
+    expect(await bed.read()).toBe('later');
+    expect(await bed.act('endTry', copy)).toEqual({ removed: true });
+    expect(await bed.backend.exists(9101)).toBe(false);
+    expect(await bed.backend.isRunning(CT)).toBe(true);
   });
 
   test('for which the storage has no room is HA_NO_SPACE, and none is listed, and the container goes on', async (context) => {

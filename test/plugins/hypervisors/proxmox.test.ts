@@ -105,6 +105,7 @@ test('a locked guest, a storage without snapshots and a full storage are told as
   });
   delete guest.lock;
   guest.hasFeature = false;
+  guest.config['mp0'] = '/srv/media,mp=/media';
   expect(await bed.act('canSnapshot', { guest: '101' })).toMatchObject({
     possible: false,
     summary: expect.stringContaining('mp0 (/srv/media)'),

@@ -16,8 +16,12 @@ export interface Backend extends AsyncDisposable {
   deleteSnapshot(vmid: number, name: string): Promise<void>;
   /** Packs its disk into a file, whether it runs or not. */
   dump(vmid: number, file: string): Promise<void>;
-  /** Makes the disk of a guest that is off anew. */
+  /** Makes the disk of a guest that is off anew, and the guest itself when there is none. */
   restore(vmid: number, file: string): Promise<void>;
+  /** Whether it has a network, when it starts the next time. */
+  connect(vmid: number, connected: boolean): Promise<void>;
+  /** Takes a guest that is off away, with its disk and its snapshots. */
+  remove(vmid: number): Promise<void>;
   /** Changes what is on its disk. */
   write(vmid: number, text: string): Promise<void>;
   read(vmid: number): Promise<string>;

@@ -22,7 +22,15 @@ export interface FakeGuest {
   /** Whether its storage can snapshot. */
   hasFeature: boolean;
   snapshots: FakeSnapshot[];
+  /** As its file on the node has it, without snapshots. */
+  config: Record<string, string>;
+  pool?: string;
+  /** Whether an agent runs in it that answers. */
+  agent?: boolean;
 }
+
+/** What an archive holds besides the disk. */
+export type Packed = Pick<FakeGuest, 'type' | 'config' | 'agent'>;
 
 export interface FakeArchive {
   volid: string;
@@ -64,17 +72,23 @@ export interface Fault {
     | 'storage full'
     | 'moved before the act'
     | 'reason phrase only'
-    | 'answer without end';
+    | 'answer without end'
+    /** The node loses power while a guest is made: its lock stays. */
+    | 'cut short';
 }
 
 export class Cluster {
   readonly guests: FakeGuest[] = [];
   readonly archives: FakeArchive[] = [];
+  /** By the name of the archive. */
+  readonly packed = new Map<string, Packed>();
   readonly tasks = new Map<string, FakeTask>();
   readonly faults: Fault[] = [];
   readonly backend: Backend;
   /** How far the clock of the cluster is ahead, in seconds. */
   clockAhead = 0;
+  /** How much room each storage has. */
+  freeBytes = 1 << 30;
   readonly #root: string;
   readonly #works = new Set<Promise<void>>();
   #serial = 0;
@@ -87,13 +101,21 @@ export class Cluster {
 
   async add(guest: Pick<FakeGuest, 'vmid' | 'type' | 'node' | 'name'>): Promise<FakeGuest> {
     await this.backend.create(guest.vmid);
-    const added: FakeGuest = { ...guest, hasFeature: true, snapshots: [] };
+    const added: FakeGuest = { ...guest, hasFeature: true, snapshots: [], config: usual(guest) };
     this.guests.push(added);
     return added;
   }
 
   async statusOf({ vmid }: FakeGuest): Promise<'running' | 'stopped'> {
     return (await this.backend.isRunning(vmid)) ? 'running' : 'stopped';
+  }
+
+  async boot({ vmid, config }: FakeGuest): Promise<void> {
+    await this.backend.connect(
+      vmid,
+      Object.keys(config).some((key) => key.startsWith('net')),
+    );
+    await this.backend.start(vmid);
   }
 
   async snapshot(guest: FakeGuest, one: Omit<FakeSnapshot, 'snaptime'>): Promise<void> {
@@ -110,7 +132,7 @@ export class Cluster {
     if (found.snapstate !== undefined) throw new Error('unable to rollback to incomplete snapshot');
     if ((await this.statusOf(guest)) === 'running') await this.backend.stop(guest.vmid);
     await this.backend.rollback(guest.vmid, name);
-    if (start || found.vmstate === 1) await this.backend.start(guest.vmid);
+    if (start || found.vmstate === 1) await this.boot(guest);
   }
 
   async deleteSnapshot(guest: FakeGuest, { name, force }: { name: string; force: boolean }): Promise<void> {
@@ -137,12 +159,13 @@ export class Cluster {
     const { size } = await stat(file);
     const ctime = this.#now() + this.#serial;
     this.archives.push({ volid, vmid: guest.vmid, ctime, size, format: 'tar.zst', notes });
+    const { type, config, agent } = guest;
+    this.packed.set(volid, { type, config: { ...config }, ...(agent === undefined ? {} : { agent }) });
   }
 
-  async restore(guest: FakeGuest, volid: string): Promise<void> {
-    if ((await this.statusOf(guest)) === 'running')
-      throw new Error(`unable to restore CT ${guest.vmid} - can't overwrite running container`);
-    await this.backend.restore(guest.vmid, this.#fileOf(volid));
+  /** Its disk as the archive has it. */
+  async unpack({ vmid }: FakeGuest, volid: string): Promise<void> {
+    await this.backend.restore(vmid, this.#fileOf(volid));
   }
 
   async deleteArchive(volid: string): Promise<void> {
@@ -193,4 +216,25 @@ export class Cluster {
     const [storage = '', name = ''] = volid.split(':backup/');
     return join(this.#root, storage, name);
   }
+}
+
+function usual({ vmid, type, name }: Pick<FakeGuest, 'vmid' | 'type' | 'name'>): Record<string, string> {
+  const size = '8M';
+  if (type === 'lxc') {
+    return {
+      hostname: name,
+      unprivileged: '1',
+      onboot: '1',
+      rootfs: `local-lvm:vm-${vmid}-disk-0,size=${size}`,
+      net0: 'name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip=dhcp,type=veth',
+    };
+  }
+  return {
+    name,
+    onboot: '1',
+    agent: '1',
+    scsi0: `local-lvm:vm-${vmid}-disk-0,iothread=1,size=${size}`,
+    ide2: 'none,media=cdrom',
+    net0: 'virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1',
+  };
 }

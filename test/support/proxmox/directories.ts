@@ -27,10 +27,12 @@ export function openDirectories(root: string): Backend {
     deleteSnapshot: (vmid, name) => rm(snapshotAt(vmid, name), { recursive: true, force: true }),
     dump: async (vmid, file) => void (await run('tar', ['--zstd', '-cf', file, '-C', disk(vmid), '.'])),
     async restore(vmid, file) {
-      await rm(disk(vmid), { recursive: true });
-      await mkdir(disk(vmid));
+      await rm(disk(vmid), { recursive: true, force: true });
+      await mkdir(disk(vmid), { recursive: true });
       await run('tar', ['--zstd', '-xf', file, '-C', disk(vmid)]);
     },
+    connect: async () => undefined,
+    remove: (vmid) => rm(join(root, `${vmid}`), { recursive: true, force: true }),
     write: (vmid, text) => writeFile(join(disk(vmid), 'note'), text),
     read: (vmid) => readFile(join(disk(vmid), 'note'), 'utf8'),
     // The directory is the test's, and goes with it.

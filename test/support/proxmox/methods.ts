@@ -50,6 +50,26 @@ const status = z.object({ vmid: z.int(), status: z.enum(['stopped', 'running']),
 
 const GUEST = '/nodes/{node}/{type}/{vmid}';
 
+/** What a guest that is made from an archive may be given. */
+const made = {
+  vmid,
+  force: yes.optional(),
+  unique: yes.optional(),
+  storage: storage.optional(),
+  pool: z.string().optional(),
+  description: z.string().max(8192).optional(),
+  onboot: yes.optional(),
+  protection: yes.optional(),
+};
+
+const NAMED = new Set([...Object.keys(made), 'hostname', 'ostemplate', 'restore']);
+
+/** `rootfs`, `mp0`, `mp1` and so on. */
+const volumesBesides = [
+  (params: object) => Object.keys(params).every((key) => NAMED.has(key) || /^(?:rootfs|mp\d+)$/.test(key)),
+  'property is not defined in schema',
+] as const;
+
 /** `{type}` stands for lxc and qemu, which differ in what is left out here. */
 export const methods: Record<string, Method> = {
   'GET /version': method(none, z.object({ version: z.string(), release: z.string(), repoid: z.string() })),
@@ -100,8 +120,18 @@ export const methods: Record<string, Method> = {
     }),
     z.string(),
   ),
-  'POST /nodes/{node}/lxc': method(takes({ vmid, ostemplate: z.string(), restore: yes, force: yes }), upid),
-  'POST /nodes/{node}/qemu': method(takes({ vmid, archive: z.string(), force: yes }), upid),
+  'POST /nodes/{node}/lxc': method(
+    takes({ ...made, hostname: z.string().optional(), ostemplate: z.string(), restore: yes })
+      .catchall(z.string())
+      .refine(...volumesBesides),
+    upid,
+  ),
+  'POST /nodes/{node}/qemu': method(takes({ ...made, name: z.string().optional(), archive: z.string() }), upid),
+  [`PUT ${GUEST}/config`]: method(takes({ delete: z.string().optional() }), z.null()),
+  [`DELETE ${GUEST}`]: method(takes({ purge: yes.optional(), 'destroy-unreferenced-disks': yes.optional() }), upid),
+  [`POST ${GUEST}/agent/ping`]: method(none, z.object({ result: z.object({}) })),
+  'GET /nodes/{node}/vzdump/extractconfig': method(takes({ volume: z.string() }), z.string()),
+  'GET /cluster/nextid': method(takes({ vmid: vmid.optional() }), z.int()),
   'GET /nodes/{node}/storage/{storage}/content': method(
     takes({ content: z.string().optional(), vmid: vmid.optional() }),
     z.array(archive),

@@ -60,7 +60,9 @@ function wrong(schema: Schema, value: unknown, at: string): string[] {
 
 function wrongIn(schema: Schema, value: object, at: string): string[] {
   const properties = schema.properties ?? {};
-  const unknown = schema['closed'] === true ? Object.keys(value).filter((key) => properties[key] === undefined) : [];
+  // `mp[n]` stands for `mp0`, `mp1` and so on.
+  const isKnown = (key: string) => (properties[key] ?? properties[key.replace(/\d+$/, '[n]')]) !== undefined;
+  const unknown = schema['closed'] === true ? Object.keys(value).filter((key) => !isKnown(key)) : [];
   return [
     ...unknown.map((key) => `${at}.${key} is not defined`),
     ...Object.entries(properties).flatMap(([key, one]) => wrong(one, Reflect.get(value, key), `${at}.${key}`)),

@@ -1,34 +1,9 @@
 /** What the fake Proxmox VE does for each method, with the rights that the method asks for. */
-import type { FakeGuest, FakeTask } from './cluster.ts';
+import { type Act, type Asked, begin, demand, guestOf, kindOf, Refused, rightsOn } from './calls.ts';
+import type { FakeTask } from './cluster.ts';
 import { methods } from './methods.ts';
 import type { FakeProxmox } from './server.ts';
-
-const USER = 'hlap@pve!autopilot';
-
-/** An answer that says no. */
-export class Refused extends Error {
-  readonly status: number;
-  readonly errors: Record<string, string> | undefined;
-
-  constructor(status: number, message: string, errors?: Record<string, string>) {
-    super(message);
-    this.status = status;
-    this.errors = errors;
-  }
-}
-
-export interface Asked {
-  asked: string;
-  method: string;
-  path: string;
-  params: Record<string, string>;
-}
-
-interface Call extends Asked {
-  fake: FakeProxmox;
-  /** What stands in the path for `{node}`, `{vmid}` and so on. */
-  at: Record<string, string>;
-}
+import { STORAGES, wholeGuests } from './whole-guests.ts';
 
 export async function answer(fake: FakeProxmox, asked: Asked) {
   for (const [name, { params }] of Object.entries(methods)) {
@@ -63,55 +38,10 @@ function variablesOf(template: string, path: string): Record<string, string> | u
   return Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(found[index + 1] ?? '')]));
 }
 
-function rightsOn({ rights }: FakeProxmox, path: string): string[] {
-  return [...rights]
-    .filter(([from]) => from === '/' || path === from || path.startsWith(`${from}/`))
-    .flatMap(([, names]) => names);
-}
-
-function demand(fake: FakeProxmox, path: string, ...anyOf: string[]): void {
-  if (rightsOn(fake, path).some((right) => anyOf.includes(right))) return;
-  throw new Refused(403, `Permission check failed (${path}, ${anyOf.join('|')})`);
-}
-
-function guestOf({ fake, at }: Call, ...rights: string[]): FakeGuest {
-  demand(fake, `/vms/${at['vmid']}`, ...rights);
-  const { node, type, vmid } = at;
-  const guest = fake.cluster.guests.find((one) => String(one.vmid) === vmid && one.node === node && one.type === type);
-  if (guest !== undefined) return guest;
-  const folder = type === 'lxc' ? 'lxc' : 'qemu-server';
-  throw new Refused(500, `Configuration file 'nodes/${node}/${folder}/${vmid}.conf' does not exist`);
-}
-
-/** Begins a task: what is wrong with it shows at its end. */
-function begin(
-  { fake, asked }: Call,
-  { guest, type }: { guest: FakeGuest; type: string },
-  work: () => Promise<void>,
-): string {
-  const { cluster } = fake;
-  const fault = cluster.fault(
-    asked,
-    'unexpected status after the act',
-    'unexpected status before the act',
-    'storage full',
-  );
-  const upid = cluster.start({ node: guest.node, type, id: String(guest.vmid), user: USER }, async () => {
-    if (fault === 'storage full') throw new Error('write error: No space left on device');
-    if (guest.lock !== undefined) throw new Error(`${guest.type === 'lxc' ? 'CT' : 'VM'} is locked (${guest.lock})`);
-    if (fault !== 'unexpected status before the act') await work();
-    if (fault !== undefined) throw new Error('unexpected status');
-  });
-  return upid;
-}
-
-const kindOf = ({ type }: FakeGuest, lxc: string, qemu: string) => (type === 'lxc' ? lxc : qemu);
-
-type Act = (call: Call) => unknown;
-
 const GUEST = '/nodes/{node}/{type}/{vmid}';
 
 const acts: Record<string, Act> = {
+  ...wholeGuests,
   'GET /version': () => ({ version: '9.1.3', release: '9.1', repoid: '0123456789abcdef' }),
   'GET /access/permissions': ({ fake, params }) => {
     const path = params['path'] ?? '/';
@@ -131,16 +61,12 @@ const acts: Record<string, Act> = {
     const more = { ...(lock === undefined ? {} : { lock }), ...(type === 'qemu' ? { qmpstatus: status } : {}) };
     return { vmid, name, status, ha: { managed: 0 }, ...more };
   },
-  [`GET ${GUEST}/config`]: (call) => {
-    guestOf(call, 'VM.Audit');
-    return { rootfs: 'local:101/vm-101-disk-0.raw,size=1G', mp0: '/srv/media,mp=/media', digest: '0'.repeat(40) };
-  },
   [`GET ${GUEST}/feature`]: (call) => ({ hasFeature: guestOf(call, 'VM.Audit').hasFeature ? 1 : 0 }),
   [`POST ${GUEST}/status/start`]: async (call) => {
     const guest = guestOf(call, 'VM.PowerMgmt');
     const { cluster } = call.fake;
     if ((await cluster.statusOf(guest)) === 'running') throw new Refused(500, `CT ${guest.vmid} already running`);
-    return begin(call, { guest, type: kindOf(guest, 'vzstart', 'qmstart') }, () => cluster.backend.start(guest.vmid));
+    return begin(call, { guest, type: kindOf(guest, 'vzstart', 'qmstart') }, () => cluster.boot(guest));
   },
   [`POST ${GUEST}/status/stop`]: async (call) => {
     const guest = guestOf(call, 'VM.PowerMgmt');
@@ -203,8 +129,6 @@ const acts: Record<string, Act> = {
     if (guest === undefined) return 'OK';
     return begin(call, { guest, type: 'vzdump' }, () => fake.cluster.dump(guest, { storage, notes }));
   },
-  'POST /nodes/{node}/lxc': (call) => restore(call, 'lxc', call.params['ostemplate'] ?? ''),
-  'POST /nodes/{node}/qemu': (call) => restore(call, 'qemu', call.params['archive'] ?? ''),
   'GET /nodes/{node}/storage/{storage}/content': ({ fake, at, params }) => {
     demand(fake, `/storage/${at['storage']}`, 'Datastore.Audit', 'Datastore.AllocateSpace');
     const here = fake.cluster.archives.filter(({ volid }) => volid.startsWith(`${at['storage']}:`));
@@ -219,14 +143,6 @@ const acts: Record<string, Act> = {
 /** As the list of tasks has it: a task that runs has no status there. */
 function told({ exitstatus, ...task }: FakeTask) {
   return exitstatus === undefined ? task : { ...task, status: exitstatus };
-}
-
-function restore(call: Call, type: 'lxc' | 'qemu', volid: string): string {
-  const at = { ...call.at, type, vmid: call.params['vmid'] ?? '' };
-  const guest = guestOf({ ...call, at }, 'VM.Backup');
-  return begin(call, { guest, type: kindOf(guest, 'vzrestore', 'qmrestore') }, () =>
-    call.fake.cluster.restore(guest, volid),
-  );
 }
 
 function taskOf({ cluster }: FakeProxmox, { upid = '' }: Record<string, string>) {
@@ -249,18 +165,20 @@ async function resourcesOf(fake: FakeProxmox) {
 
 function placesOf(fake: FakeProxmox) {
   const nodes = ['pve1', 'pve2'];
-  const storages = nodes.map((node) => ({
-    id: `storage/${node}/vault`,
-    type: 'storage',
-    storage: 'vault',
-    node,
-    shared: 1,
-    content: 'backup,iso',
-    status: 'available',
-    maxdisk: 1 << 30,
-    disk: 1 << 20,
-  }));
-  const seen = rightsOn(fake, '/storage/vault').includes('Datastore.Audit') ? storages : [];
+  const storages = nodes.flatMap((node) =>
+    Object.entries(STORAGES).map(([storage, { content, shared }]) => ({
+      id: `storage/${node}/${storage}`,
+      type: 'storage',
+      storage,
+      node,
+      shared,
+      content,
+      status: 'available',
+      maxdisk: 1 << 30,
+      disk: (1 << 30) - fake.cluster.freeBytes,
+    })),
+  );
+  const seen = storages.filter(({ storage }) => rightsOn(fake, `/storage/${storage}`).includes('Datastore.Audit'));
   return [
     ...nodes.map((node) => ({
       id: `node/${node}`,

@@ -8,10 +8,11 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { Certificates } from '#test/support/certificates.ts';
 import type { Backend } from './backend.ts';
+import { Refused } from './calls.ts';
 import { Cluster } from './cluster.ts';
 import { methods } from './methods.ts';
 import { openPublished } from './published.ts';
-import { answer, Refused } from './routes.ts';
+import { answer } from './routes.ts';
 
 export const TOKEN = 'hlap@pve!autopilot=0f2b4c6d-1111-4222-8333-444455556666';
 
@@ -78,6 +79,12 @@ const ALL = [
   'VM.Snapshot',
   'VM.Snapshot.Rollback',
   'VM.Backup',
+  'VM.Allocate',
+  'VM.Config.Disk',
+  'VM.Config.Network',
+  'VM.Config.Options',
+  'VM.GuestAgent.Audit',
+  'SDN.Use',
   'Datastore.Audit',
   'Datastore.AllocateSpace',
   'Sys.Audit',
@@ -100,7 +107,8 @@ async function respond(fake: FakeProxmox, { request, response, published }: Turn
     return refuse(response, new Refused(401, fake.refusal ?? 'No ticket'), false);
   const { cluster } = fake;
   if (cluster.fault(asked, 'request lost') !== undefined) return void request.socket.destroy();
-  const params = Object.fromEntries(request.method === 'POST' ? new URLSearchParams(body) : url.searchParams);
+  const inBody = request.method === 'POST' || request.method === 'PUT';
+  const params = Object.fromEntries(inBody ? new URLSearchParams(body) : url.searchParams);
   const bare = cluster.fault(asked, 'reason phrase only') !== undefined;
   try {
     const { template, variables, data } = await answer(fake, { asked, method: request.method ?? '', path, params });
