@@ -212,7 +212,7 @@ test('a drill proves the newest backup of the container by a copy, of which noth
   const drilled = await run('drill');
 
   expect(drilled).toMatchObject({ status: 'succeeded' });
-  expect(said(drilled, 'try-guest')).toContain('9101 was made on pve1 and started without a network');
+  expect(said(drilled, 'try-guest')).toContain('9101 was made on pve1 and started, without a network: it went on');
   expect(said(drilled, 'proven-guest')).toContain('restored and started from pve');
   expect(guests()).toEqual([CT]);
   expect(await open().containers.exists(9101)).toBe(false);

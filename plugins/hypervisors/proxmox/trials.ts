@@ -53,15 +53,19 @@ export async function tryBackup(pve: Pve, wish: Wish) {
   const restored = performance.now();
   await cutOff(pve, at);
   await bring(pve, at, { state: 'running', graceMs: 0, force: true });
-  await watch(pve, at, { ...wish, answers });
-  const spans = { restoreMs: Math.round(restored - began), startMs: Math.round(performance.now() - restored) };
+  if (answers) await heard(pve, at, wish.startMs);
+  const started = performance.now();
+  await goesOn(pve, at, wish.stableMs);
   const how = answers ? 'its agent answered' : `it went on for ${Math.round(wish.stableMs / 1_000)} s`;
+  const missing = leftOut(archived, kept, disks);
+  const without = ['a network', ...missing].join(', ');
   return {
     createdAt: createdAt(pve, kept),
-    ...spans,
+    restoreMs: Math.round(restored - began),
+    startMs: Math.round(started - restored),
     answered: answers,
-    leftOut: leftOut(archived, kept, disks),
-    summary: `${spare} was made on ${node} and started without a network: ${how}`,
+    leftOut: missing,
+    summary: `${spare} was made on ${node} and started, without ${without}: ${how}`,
   };
 }
 
@@ -163,17 +167,7 @@ async function hasAnswer(pve: Pve, at: At): Promise<boolean> {
   return (await ask(pve, { method: 'POST', path: [...pathOf(at), 'agent', 'ping'] })).kind === 'data';
 }
 
-/** It must start within its time, answer when the guest itself does, and go on after that. */
-async function watch(pve: Pve, at: At, { startMs, stableMs, answers }: Wish & { answers: boolean }): Promise<void> {
-  if (answers) await heard(pve, at, startMs);
-  for (const until = Date.now() + stableMs; Date.now() < until; ) {
-    await requireRunning(pve, at);
-    await pause(Math.min(LOOK_MS, stableMs), pve.tools.signal);
-    pve.tools.signal.throwIfAborted();
-  }
-  await requireRunning(pve, at);
-}
-
+/** Waits for the agent of the copy. */
 async function heard(pve: Pve, at: At, withinMs: number): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await hasAnswer(pve, at))) {
@@ -185,6 +179,15 @@ async function heard(pve: Pve, at: At, withinMs: number): Promise<void> {
     await pause(LOOK_MS, pve.tools.signal);
     pve.tools.signal.throwIfAborted();
   }
+}
+
+async function goesOn(pve: Pve, at: At, stableMs: number): Promise<void> {
+  for (const until = Date.now() + stableMs; Date.now() < until; ) {
+    await requireRunning(pve, at);
+    await pause(Math.min(LOOK_MS, stableMs), pve.tools.signal);
+    pve.tools.signal.throwIfAborted();
+  }
+  await requireRunning(pve, at);
 }
 
 async function requireRunning(pve: Pve, at: At): Promise<void> {
@@ -202,5 +205,5 @@ function leftOut(archived: Settings, { type }: Kept, kept: readonly Disk[]): str
   const { disks, ofNode } = disksIn(type, archived);
   const names = new Set(kept.map(({ key }) => key));
   const missing = disks.filter(({ key }) => !names.has(key)).map(({ key, storage }) => `${key} (on ${storage})`);
-  return [...missing, ...ofNode.map(({ key, path }) => `${key} (${path})`), ...netsIn(archived)];
+  return [...missing, ...ofNode.map(({ key, path }) => `${key} (${path})`)];
 }

@@ -210,11 +210,11 @@ export const hypervisor = kind('hypervisor', 'What runs guests, virtual machines
       output: z.object({
         createdAt: z.iso.datetime().describe('Of the backup'),
         restoreMs: z.number().int().nonnegative(),
-        startMs: z.number().int().nonnegative(),
+        startMs: z.number().int().nonnegative().describe('Until it ran, and answered where it is to answer'),
         answered: z
           .boolean()
           .describe('Whether something in it answered, as in the guest itself; else it only went on'),
-        leftOut: z.array(z.string()).describe('What of the guest the copy was without, in words'),
+        leftOut: z.array(z.string()).describe('What of the guest the copy was without besides its network, in words'),
         summary: z.string(),
       }),
     },
