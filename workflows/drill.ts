@@ -6,6 +6,8 @@ import { drillGuest } from '#sdk/guest-backup.ts';
 import { registriesOf } from '#sdk/registry/in-plan.ts';
 import { defineWorkflow, InputText, outputOf, persistent, sequence, tidied } from '#sdk/workflow.ts';
 
+type Unpacked = 'set' | 'createdAt' | 'root' | 'trees' | 'release' | 'tookMs' | 'dumps' | 'dumpsAt';
+
 export const workflow = defineWorkflow({
   name: 'drill',
   title: 'Prove that a backup can be restored, without touching the service',
@@ -26,8 +28,9 @@ export const workflow = defineWorkflow({
     const { maxBytes, timeoutMs } = backup.drill;
     const apart = { service: service.name, place: context.run.restorePoint };
     const trial = context.run.restorePoint;
-    const unpacked = <F extends 'set' | 'createdAt' | 'root' | 'trees' | 'release' | 'tookMs'>(field: F) =>
-      outputOf(archive, 'unpack', 'restore', field);
+    const unpacked = <F extends Unpacked>(field: F) => outputOf(archive, 'unpack', 'restore', field);
+    const loadable =
+      backup.drill.databases && backup.databases && service.can('tryDumps') && service.can('endTryDumps');
     const startable = service.can('trial') && service.can('endTrial');
     const files = { root: unpacked('root'), trees: unpacked('trees'), release: unpacked('release') };
     const started = service.do(
@@ -36,14 +39,21 @@ export const workflow = defineWorkflow({
       { key: 'start', title: 'start it apart', failUnless: 'healthy', retry: { attempts: 1 }, timeoutMs },
     );
 
+    const loaded = service.do(
+      'tryDumps',
+      { trial, directory: unpacked('dumpsAt'), dumps: unpacked('dumps') },
+      { key: 'load', title: 'load its dumps apart', timeoutMs },
+    );
+
     const ofSet = tidied(
       sequence(
         archive.do(
           'unpack',
-          { ...apart, destination: place.name, ...set, maxBytes, ...encryptionOf(context) },
+          { ...apart, destination: place.name, ...set, maxBytes, dumps: loadable, ...encryptionOf(context) },
           { key: 'restore', title: `restore from ${place.name}`, uses: [place], timeoutMs },
         ),
         archive.do('compare', apart, { timeoutMs }),
+        ...(loadable ? [loaded] : []),
         ...(startable ? [started] : []),
         archive.do(
           'attest',
@@ -58,6 +68,9 @@ export const workflow = defineWorkflow({
           { key: 'proven', title: 'proven' },
         ),
       ),
+      ...(loadable
+        ? [persistent(service.do('endTryDumps', { trial }, { key: 'unload', title: 'remove what was loaded' }))]
+        : []),
       ...(startable
         ? [persistent(service.do('endTrial', { trial }, { key: 'end', title: 'remove what was started' }))]
         : []),

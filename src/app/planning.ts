@@ -168,7 +168,15 @@ function withoutBackup({ global }: Config): Pick<BackupConfig, PlannedBackup> {
     encryption: { recipients: [], identity: null },
     timeoutMs: global.timeoutMs,
     guest: null,
-    drill: { destination: null, maxBytes: 0, timeoutMs: global.timeoutMs, guest: null, schedule: null, ping: null },
+    drill: {
+      destination: null,
+      maxBytes: 0,
+      timeoutMs: global.timeoutMs,
+      databases: true,
+      guest: null,
+      schedule: null,
+      ping: null,
+    },
   };
 }
 

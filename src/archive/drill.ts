@@ -2,11 +2,13 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveInput, ArchiveOutput } from '#archive/action.ts';
-import { readable } from '#archive/encryption/readable.ts';
+import { plainDumps, readBackDumps } from '#archive/dumps.ts';
+import { type ReadableSet, readable } from '#archive/encryption/readable.ts';
 import { stagingPlace } from '#archive/places.ts';
 import { restoreSet } from '#archive/restore/restore.ts';
 import { AutopilotError } from '#kernel/errors.ts';
 import { formatBytes, formatCount, formatSpan } from '#kernel/format.ts';
+import type { Dump } from '#sdk/databases/dump.ts';
 import { destination, type SetSummary } from '#sdk/kinds/destination.ts';
 import { SET_FILES } from '#sdk/sets.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -39,6 +41,7 @@ export async function unpack(tools: Tools, input: ArchiveInput<'unpack'>): Promi
     const set = await readable(tools, opened.directory, input.encryption);
     const { header } = set;
     const { files, bytes } = await restoreSet(tools, set, { to: place.root, overwrite: true });
+    const dumps = input.dumps ? await layDumps(tools, set, place) : [];
     const tookMs = Math.round(performance.now() - began);
     await copyFile(join(set.facts, SET_FILES.manifest), join(place.directory, SET_FILES.manifest));
     await copyFile(join(set.directory, SET_FILES.sums), join(place.directory, SET_FILES.sums));
@@ -50,12 +53,28 @@ export async function unpack(tools: Tools, input: ArchiveInput<'unpack'>): Promi
       root: place.root,
       trees: header.sources.map(({ path, realPath }) => ({ path, realPath })),
       release: header.release,
+      dumps,
+      dumpsAt: dumpsIn(place),
       tookMs,
       summary: `${formatCount(files, 'file')} (${formatBytes(bytes)}) of ${header.createdAt} in ${formatSpan(tookMs)}`,
     };
   } finally {
     if (opened.temporary) await rm(opened.directory, { recursive: true, force: true });
   }
+}
+
+function dumpsIn({ directory }: DrillPlace): string {
+  return join(directory, 'dumps');
+}
+
+/** As their service wrote them, and found to be that. */
+async function layDumps(tools: Tools, set: ReadableSet, place: DrillPlace): Promise<Dump[]> {
+  const dumps = set.header.databases;
+  const from = await plainDumps(tools, set, dumps);
+  await mkdir(dumpsIn(place), { mode: 0o700 });
+  for (const { file } of dumps) await copyFile(join(from, file), join(dumpsIn(place), file));
+  await readBackDumps(tools, dumpsIn(place), dumps);
+  return dumps;
 }
 
 function chosen(sets: readonly SetSummary[], { set, service, destination: name }: ArchiveInput<'unpack'>): SetSummary {

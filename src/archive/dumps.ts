@@ -71,7 +71,7 @@ async function headerOf(tools: Tools, input: ArchiveInput<'load'>): Promise<SetH
 }
 
 /** Where dumps lie as their service wrote them; out of an encrypted set they come for the length of the step. */
-async function plainDumps(tools: Tools, set: ReadableSet, dumps: readonly Dump[]): Promise<string> {
+export async function plainDumps(tools: Tools, set: ReadableSet, dumps: readonly Dump[]): Promise<string> {
   const { directory, identity } = set;
   if (identity === null) return directory;
   for (const dump of dumps) {

@@ -92,6 +92,7 @@ function compileDrill(
     destination,
     maxBytes: drill.max_bytes,
     timeoutMs: drill.timeout,
+    databases: drill.databases,
     guest: compileGuestDrill(drill.guest),
   };
 }

@@ -84,6 +84,10 @@ export const Backup = z.object({
         .prefault('50G')
         .describe('A set that holds more is not unpacked, nor a guest with larger disks: the drill fails instead'),
       timeout: timeLimit().prefault('1h').describe('Time limit of each step of a drill'),
+      databases: z
+        .boolean()
+        .default(true)
+        .describe('Whether dumps of databases are loaded into servers of the drill’s own, where such can be had'),
       guest: guestDrillField(),
     })
     .prefault({})

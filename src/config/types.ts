@@ -179,6 +179,8 @@ export interface DrillConfig {
   destination: string | null;
   maxBytes: number;
   timeoutMs: number;
+  /** Whether dumps are loaded into servers of the drill's own. */
+  databases: boolean;
   /** Of backups of the whole guest; null: they are not tried. */
   guest: GuestDrillRules | null;
 }

@@ -85,6 +85,8 @@ export interface DrillFacts {
   /** A set that holds more is not unpacked. */
   maxBytes: number;
   timeoutMs: number;
+  /** Whether dumps are loaded into servers of the drill's own. */
+  databases: boolean;
   /** Of backups of the whole guest; null: they are not tried. */
   guest: GuestDrillRules | null;
 }

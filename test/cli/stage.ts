@@ -79,6 +79,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
         schedule: null,
         ping: null,
         destination: null,
+        databases: true,
         guest: null,
         maxBytes: 50 * 2 ** 30,
         timeoutMs: 3_600_000,

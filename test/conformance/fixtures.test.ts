@@ -123,6 +123,8 @@ test('a service is down between quiesce and resume, and up after it; an update a
     ['inspect', {}],
     ['dump', { directory: dir.path, level: 3 }],
     ['load', { directory: dir.path, dumps: [], release }],
+    ['tryDumps', { trial: 'trial-one', directory: dir.path, dumps: [] }],
+    ['endTryDumps', { trial: 'trial-one' }],
     ['trial', { trial: 'trial-one', root: dir.path, trees: [], release, timeoutMs: 1_000, stableForMs: 0 }],
     ['endTrial', { trial: 'trial-one' }],
     ['endTrial', { trial: 'trial-one' }],

@@ -10,7 +10,7 @@ const call = promisify(execFile);
 
 export const DATABASE_IMAGE = 'databases:test';
 
-const COMMANDS = ['sh', 'sleep', 'cat', 'test', 'stat', 'true', 'echo'];
+const COMMANDS = ['sh', 'sleep', 'cat', 'test', 'stat', 'true', 'echo', 'mkdir', 'dd'];
 const USER = 999;
 
 /** Makes the data directory when there is none, as the images of the vendors do. */

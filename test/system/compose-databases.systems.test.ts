@@ -142,6 +142,20 @@ test('writers stop and databases go on for a backup, whose dumps a rollback brin
   expect(await present()).toEqual(['of now', 'of now']);
 });
 
+test('a drill loads the dumps in containers of its own, like those of the project, and they go', async () => {
+  await run('backup');
+  await sql('papers', "UPDATE notes SET text = 'of now'");
+  const before = await engine.docker('ps', '-aq', '--no-trunc');
+
+  const drill = await run('drill');
+
+  expect(drill).toMatchObject({ status: 'succeeded', reason: null });
+  const summary = drill.steps.find(({ name }) => name === 'load')?.summary;
+  expect(summary).toMatch(/^postgresql papers: 1 table in .*; redis cache: 1 key in /);
+  expect(await present()).toEqual(['of now', 'precious']);
+  expect(await engine.docker('ps', '-aq', '--no-trunc')).toBe(before);
+});
+
 test('a project of which nothing is left comes back with its databases', async () => {
   const backup = await run('backup');
   await engine.clear();

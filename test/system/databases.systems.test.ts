@@ -144,6 +144,21 @@ test('an update that spoils the database is rolled back with the database of bef
   expect(await postgres.sql('papers', "SELECT version, to_regclass('added') IS NULL FROM schema")).toBe('1\tt');
 });
 
+test('a drill loads the dumps apart, without asking the database that lives, and leaves nothing', async () => {
+  await run('backup');
+  await postgres.sql('papers', "UPDATE notes SET text = 'of now'");
+
+  const drill = await run('drill');
+
+  expect(drill).toMatchObject({ status: 'succeeded', reason: null });
+  expect(drill.steps.find(({ name }) => name === 'load')?.summary).toMatch(
+    /^postgresql papers: 2 tables in .*; sqlite .*cache\.db: 1 table in /,
+  );
+  expect(await notes()).toBe('of now');
+  expect((await readdir('/var/tmp')).filter((name) => name.includes(drill.restorePoint ?? '-'))).toEqual([]);
+  expect(await readdir(join(lab.dir, 'state/backups/staging'))).toEqual([]);
+});
+
 test('a dump that fails fails the backup, and the service runs again', async () => {
   await lab.write('app/cache.db', 'no database at all');
 

@@ -3,7 +3,7 @@ import type { Implementation } from '#sdk/contract.ts';
 import type { service } from '#sdk/kinds/service.ts';
 import { checkUpdate } from './check-update.ts';
 import type { ComposeTools } from './config.ts';
-import { dump, load } from './databases.ts';
+import { dump, endTryDumps, load, tryDumps } from './databases.ts';
 import { bring, fetch, hold, letGo } from './images.ts';
 import { inspect, sources, validate } from './look.ts';
 import { requireProject } from './project.ts';
@@ -20,6 +20,8 @@ export const actions: Implementation<(typeof service)['actions'], ComposeTools['
   sources,
   dump,
   load,
+  tryDumps,
+  endTryDumps,
   quiesce,
   resume,
   restart,

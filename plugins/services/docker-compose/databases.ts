@@ -6,6 +6,7 @@ import type { InputOf, OutputOf } from '#sdk/contract.ts';
 import { type Configured, dumpAll, loadAll, matchedEntries } from '#sdk/databases/databases.ts';
 import type { DatabaseEntry, ServerEntry } from '#sdk/databases/entry.ts';
 import { leaveOut, leaveOutTrees } from '#sdk/databases/files.ts';
+import { endTry, reportOf, tryAll } from '#sdk/databases/scratch/try.ts';
 import { toldDumps } from '#sdk/databases/told.ts';
 import type { Source, service } from '#sdk/kinds/service.ts';
 import { isBelow } from '#sdk/mounts.ts';
@@ -112,6 +113,23 @@ export async function dump(
   const entries = around.entries.filter((entry) => missing !== true || !atRest(entry));
   const dumps = await dumpAll(tools, { ...around, entries }, { directory, level, shareable, atRest });
   return { dumps, summary: toldDumps(dumps), warnings: [] };
+}
+
+/** In containers of their own, from the images that run: the project's own are not touched. */
+export async function tryDumps(
+  tools: ComposeTools,
+  wish: InputOf<Actions['tryDumps']>,
+): Promise<OutputOf<Actions['tryDumps']>> {
+  return reportOf(await tryAll(tools, configured(tools, await requireProject(tools)), wish));
+}
+
+export async function endTryDumps(
+  tools: ComposeTools,
+  { trial }: InputOf<Actions['endTryDumps']>,
+): Promise<OutputOf<Actions['endTryDumps']>> {
+  const { backup, socket } = tools.config;
+  await endTry(tools, { entries: backup.databases, socket }, trial);
+  return { summary: 'nothing of it is left' };
 }
 
 /** Only the servers are started for it, with the images of the release: nobody else may write meanwhile. */

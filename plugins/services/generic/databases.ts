@@ -2,6 +2,7 @@
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
 import { type Configured, dumpAll, loadAll, matchedEntries } from '#sdk/databases/databases.ts';
 import { leaveOut } from '#sdk/databases/files.ts';
+import { endTry, reportOf, tryAll } from '#sdk/databases/scratch/try.ts';
 import { toldDumps } from '#sdk/databases/told.ts';
 import type { Source, service } from '#sdk/kinds/service.ts';
 import type { GenericTools } from './config.ts';
@@ -42,4 +43,19 @@ export async function load(
   matchedEntries(configured(tools), dumps);
   if (check !== true) await loadAll(tools, configured(tools), { directory, dumps });
   return { summary: `${toldDumps(dumps)} back` };
+}
+
+export async function tryDumps(
+  tools: GenericTools,
+  wish: InputOf<Actions['tryDumps']>,
+): Promise<OutputOf<Actions['tryDumps']>> {
+  return reportOf(await tryAll(tools, configured(tools), wish));
+}
+
+export async function endTryDumps(
+  tools: GenericTools,
+  { trial }: InputOf<Actions['endTryDumps']>,
+): Promise<OutputOf<Actions['endTryDumps']>> {
+  await endTry(tools, { entries: tools.config.backup.databases, socket: DOCKER_SOCKET }, trial);
+  return { summary: 'nothing of it is left' };
 }

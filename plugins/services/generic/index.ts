@@ -5,7 +5,7 @@ import { service } from '#sdk/kinds/service.ts';
 import { badIn, lookThrough, runProbes } from '#sdk/probes.ts';
 import { asService, runAll, versionOf, workingAgain } from './commands.ts';
 import { Backup, Config, Update } from './config.ts';
-import { dump, load, sourcesOf } from './databases.ts';
+import { dump, endTryDumps, load, sourcesOf, tryDumps } from './databases.ts';
 import { lacksStart, restart } from './restart.ts';
 import { probesOf, startCommands, stopCommands } from './unit.ts';
 import { checkUpdate, fetch, hold, letGo, rebootOf, release, revert, standby, update } from './update.ts';
@@ -31,6 +31,8 @@ export const plugin = service.define({
     sources: async (tools) => ({ sources: sourcesOf(tools) }),
     dump,
     load,
+    tryDumps,
+    endTryDumps,
 
     async quiesce(tools) {
       const { commands, quiesce } = tools.config.backup;

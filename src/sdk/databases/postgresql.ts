@@ -24,10 +24,11 @@ export function postgresql(server: Server<PostgresqlEntry>): Engine {
   return {
     async jobs() {
       const { name } = server.entry;
-      const names = name === 'all' ? requireNames(server, await query(server, 'postgres', LIST)) : [name].flat();
+      const names =
+        name === 'all' ? requireNames(server, await askPostgresql(server, 'postgres', LIST)) : [name].flat();
       return names.map((one) => job(server, one));
     },
-    ready: async () => await query(server, 'postgres', 'SELECT 1'),
+    ready: async () => await askPostgresql(server, 'postgres', 'SELECT 1'),
     load: async (dump, path) => await load(server, dump, path),
   };
 }
@@ -38,8 +39,8 @@ function job(server: Server<PostgresqlEntry>, name: string): DumpJob {
 
 async function dump(server: Server<PostgresqlEntry>, name: string, file: DumpFile): Promise<Dumped> {
   const { entry, place, tools } = server;
-  const tables = Number(await query(server, name, COUNT));
-  const version = await query(server, name, 'SHOW server_version');
+  const tables = Number(await askPostgresql(server, name, COUNT));
+  const version = await askPostgresql(server, name, 'SHOW server_version');
   const tool = await ask(server, ['pg_dump', '--version']);
   const watch = sqlEnds();
   const words: Argv = ['pg_dump', ...connection(entry), '--format=plain', ...entry.options, `--dbname=${name}`];
@@ -64,7 +65,7 @@ function psql(entry: PostgresqlEntry, database: string): Argv {
   return ['psql', ...connection(entry), '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`];
 }
 
-async function query(server: Server<PostgresqlEntry>, database: string, sql: string): Promise<string> {
+export async function askPostgresql(server: Server<PostgresqlEntry>, database: string, sql: string): Promise<string> {
   return await ask(server, [...psql(server.entry, database), '--tuples-only', '--no-align', `--command=${sql}`]);
 }
 
@@ -107,12 +108,12 @@ END $autopilot$;
 
 async function load(server: Server<PostgresqlEntry>, { name, tables }: Dump, path: string): Promise<void> {
   const { entry, tools, timeoutMs, place } = server;
-  const there = await query(
+  const there = await askPostgresql(
     server,
     'postgres',
     `SELECT count(*) FROM pg_catalog.pg_database WHERE datname = '${name}'`,
   );
-  if (there === '0') await query(server, 'postgres', `CREATE DATABASE "${name}" TEMPLATE template0`);
+  if (there === '0') await askPostgresql(server, 'postgres', `CREATE DATABASE "${name}" TEMPLATE template0`);
   const words: Argv = [...psql(entry, name), '--single-transaction', '--file=-'];
   const texts = { path, timeoutMs, before: EMPTY, after: countedAfter(tables) };
   try {

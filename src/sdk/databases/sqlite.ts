@@ -84,6 +84,24 @@ async function look({ tools, path, timeoutMs }: SqliteFile, copy: string): Promi
   return Number(lines[1]);
 }
 
+/** Looks whether a dump is a whole database with all of its tables, in a copy of its own. */
+export async function tryFile(
+  tools: DatabaseTools,
+  { timeout }: SqliteEntry,
+  { dump, from, copy }: { dump: Dump; from: string; copy: string },
+): Promise<void> {
+  const timeoutMs = milliseconds(timeout);
+  await using file = await open(copy, 'w', 0o600);
+  await unpackTo(tools, from, { file, timeoutMs });
+  await requireTables({ tools, path: dump.name, timeoutMs }, copy, dump.tables);
+}
+
+async function requireTables(database: SqliteFile, copy: string, tables: number): Promise<void> {
+  const found = await look(database, copy);
+  if (found === tables) return;
+  throw invalidDump(database.path, `there are ${found} tables after the restore, and it was made of ${tables}`);
+}
+
 /** Found whole beside the old file, and only then given its name. */
 async function load(database: SqliteFile, { tables, detail }: Dump, from: string): Promise<void> {
   const { tools, path, timeoutMs } = database;
@@ -92,10 +110,7 @@ async function load(database: SqliteFile, { tables, detail }: Dump, from: string
     for (const one of [fresh, ...companionsOf(fresh)]) await rm(one, { force: true });
     await using file = await open(fresh, 'wx', 0o600);
     await unpackTo(tools, from, { file, timeoutMs });
-    const found = await look(database, fresh);
-    if (found !== tables) {
-      throw invalidDump(path, `there are ${found} tables after the restore, and it was made of ${tables}`);
-    }
+    await requireTables(database, fresh, tables);
     await giveOwner(fresh, await ifThere(stat(path)), detail);
     await file.sync();
     tools.signal.throwIfAborted();

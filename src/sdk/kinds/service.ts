@@ -141,6 +141,26 @@ export const service = kind('service', 'A program with data worth keeping', {
     }),
     output: Done,
   }),
+  tryDumps: optionalAction(
+    'idempotent',
+    'Loads dumps into servers of its own, which are removed, and looks if all is there',
+    {
+      input: z.object({
+        trial: TrialName,
+        directory: z.string().startsWith('/'),
+        dumps: z.array(Dump),
+      }),
+      output: z.object({
+        loaded: z.int().nonnegative(),
+        skipped: z.array(z.string()).describe('What could not be tried here, and why, in words'),
+        summary: z.string(),
+      }),
+    },
+  ),
+  endTryDumps: optionalAction('idempotent', 'Removes what the loading of dumps has left, however far it had come', {
+    input: z.object({ trial: TrialName }),
+    output: Done,
+  }),
   versions: optionalAction('read', 'Lists the images that the service runs now, so that newer ones can be looked for', {
     input: z.object({}),
     output: z.object({ images: z.array(RunningImage) }),

@@ -10,6 +10,9 @@ import type { Dump } from '#sdk/databases/dump.ts';
 import { tempDir } from '#test/support/tmp.ts';
 
 export const call = promisify(execFile);
+/** One for each process of tests: its directory is outside of theirs. */
+export const TRIAL = `trial-${process.pid}`;
+
 const RELEASE = { version: null, images: [], configFiles: [], detail: {} };
 
 export interface Dumping extends AsyncDisposable {
@@ -18,6 +21,10 @@ export interface Dumping extends AsyncDisposable {
   /** Packed so that a later dump has much of it. */
   dumpShareable(...databases: JsonObject[]): Promise<Dump[]>;
   load(dumps: readonly Dump[], ...databases: JsonObject[]): Promise<JsonObject>;
+  /** Loads them into servers of a trial's own. */
+  tryOut(dumps: readonly Dump[], ...databases: JsonObject[]): Promise<JsonObject>;
+  /** Removes what such a trial has left. */
+  endTry(...databases: JsonObject[]): Promise<JsonObject>;
   /** The trees of a backup. */
   sources(backup: JsonObject): Promise<JsonObject>;
   /** What was dumped into a file. */
@@ -41,6 +48,11 @@ export async function openDumping(): Promise<Dumping> {
       const input = { directory: dir.path, dumps: dumps as unknown as JsonObject[], release: RELEASE };
       return harness.run('load', { backup: { databases } }, input);
     },
+    async tryOut(dumps, ...databases) {
+      const input = { trial: TRIAL, directory: dir.path, dumps: dumps as unknown as JsonObject[] };
+      return harness.run('tryDumps', { backup: { databases } }, input);
+    },
+    endTry: async (...databases) => harness.run('endTryDumps', { backup: { databases } }, { trial: TRIAL }),
     sources: async (backup) => harness.run('sources', { backup }),
     content: async (file) => (await call('zstd', ['-dcq', join(dir.path, file)])).stdout,
     async replace(file, content) {
