@@ -11,8 +11,9 @@ export default defineConfig(({ mode }) => ({
     include: [mode === 'systems' ? SLOW : 'test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...(mode === 'systems' ? [] : [SLOW])],
     pool: 'forks',
-    // One more than the cores of a small machine: much of a test is waiting for locks, deadlines and other programs.
-    maxWorkers: 3,
+    // More than the cores of a small machine: much of a test is waiting for locks, deadlines and other programs, and
+    // those of slow systems wait most.
+    maxWorkers: mode === 'systems' ? 4 : 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     globalSetup: ['test/support/leaks.ts'],
