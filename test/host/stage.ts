@@ -77,7 +77,7 @@ function kept(path: string): TempDir {
 
 /** A step as the queue would hand it over. */
 export function stepOf(stage: Stage, parts: Pick<ActionStep, 'plugin' | 'action'> & Partial<ActionStep>): ActionStep {
-  const defaults = { uses: [], input: {}, key: 'run1/step', timeoutMs: 20_000, mayHaveRun: false, voice: stage.voice };
+  const defaults = { uses: [], input: {}, key: 'run1/step', timeoutMs: 60_000, mayHaveRun: false, voice: stage.voice };
   return { ...defaults, ...parts };
 }
 

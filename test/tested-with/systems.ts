@@ -21,7 +21,14 @@ const standIn = (name: string, heldTo: string, ...tests: string[]): System => ({
 const NUMBER = /\d+(?:\.\d+)+[^\s,;]*/;
 
 export const SYSTEMS: readonly System[] = [
-  real('Redis', ['redis-server', '--version'], /v=(\S+)/, 'test/queue/', 'test/guarantees/'),
+  real(
+    'Redis',
+    ['redis-server', '--version'],
+    /v=(\S+)/,
+    'test/queue/',
+    'test/guarantees/',
+    'test/plugins/services/tried-dumps',
+  ),
   real('GNU tar', ['tar', '--version'], NUMBER, 'test/archive/'),
   real('zstd', ['zstd', '--version'], /v(\d\S+\d)/, 'test/archive/'),
   real(
@@ -112,9 +119,29 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/notifications/email',
     'test/system/notifications',
   ),
-  real('PostgreSQL', ['psql', '--version'], NUMBER, 'test/plugins/services/databases', 'test/system/databases'),
-  real('MariaDB', ['mariadbd', '--version'], NUMBER, 'test/plugins/services/databases'),
-  real('SQLite', ['sqlite3', '--version'], NUMBER, 'test/plugins/services/databases'),
+  real(
+    'PostgreSQL',
+    ['psql', '--version'],
+    NUMBER,
+    'test/plugins/services/databases',
+    'test/plugins/services/tried-dumps',
+    'test/system/databases',
+    'test/system/compose-databases',
+  ),
+  real(
+    'MariaDB',
+    ['mariadbd', '--version'],
+    NUMBER,
+    'test/plugins/services/databases',
+    'test/plugins/services/tried-dumps',
+  ),
+  real(
+    'SQLite',
+    ['sqlite3', '--version'],
+    NUMBER,
+    'test/plugins/services/databases',
+    'test/plugins/services/tried-dumps',
+  ),
   real(
     'LXC',
     ['lxc-start', '--version'],

@@ -56,7 +56,7 @@ async function requireNothingUnseen(pve: Pve, spare: string): Promise<void> {
     'HA_REMOTE_REFUSED',
     `${pve.tools.name}: ${spare} could not be made whole, and what is left of it cannot be seen`,
     {
-      next: `remove ${spare} in the web interface of Proxmox VE: it is empty`,
+      next: `look at ${spare} in the web interface of Proxmox VE: remove it when it is empty; else give the drill another id`,
     },
   );
 }

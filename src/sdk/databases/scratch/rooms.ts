@@ -66,12 +66,12 @@ export async function containerRoom(
   { like, user }: { like: ContainerReach; user: string | undefined },
 ): Promise<Room> {
   const { socket, name } = like;
-  const image = await docker(tools, socket, ['container', 'inspect', '--format', '{{.Image}}', like.id]);
   const limits = ['--network', 'none', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--pull', 'never'];
-  const words = ['run', '--detach', '--label', `${LABEL}=${trial}`, ...limits, '--entrypoint', 'sleep'];
+  const words = ['run', '--detach', '--rm', '--label', `${LABEL}=${trial}`, ...limits, '--entrypoint', 'sleep'];
   const directory = '/tmp/autopilot';
   const as = user === undefined ? [] : ['--user', user];
   try {
+    const image = await docker(tools, socket, ['container', 'inspect', '--format', '{{.Image}}', like.id]);
     const id = await docker(tools, socket, [...words, image, '86400']);
     await docker(tools, socket, ['exec', ...as, id, 'mkdir', '-m', '700', directory]);
     return { directory, user, container: { name, id, socket } };
