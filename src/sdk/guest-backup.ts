@@ -76,9 +76,10 @@ export function drillGuest(context: PlanContext): PlanNode[] {
   };
   const limits = { maxBytes, startMs: change.gate.timeoutMs, stableMs: change.gate.stableForMs };
   return [
+    // As long as none is found nothing is made, and nothing must be removed.
+    hypervisor.do('findBackup', { guest: id }, { key: 'find-guest', title: `newest backup of ${id}` }),
     tidied(
       sequence(
-        hypervisor.do('findBackup', { guest: id }, { key: 'find-guest', title: `newest backup of ${id}` }),
         hypervisor.do(
           'tryBackup',
           { ...copy, backup: found, ...places, ...limits },
