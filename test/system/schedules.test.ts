@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLedgerLog } from '#app/ledger-log.ts';
 import type { Fire } from '#schedule/fire.ts';
+import { ON_TIME_MS } from '#schedule/judge.ts';
 import { type Lab, openLab } from '#test/chaos/lab.ts';
 import { FIRST_CONTENT, files } from '#test/fixtures/drill/world.ts';
 import { type TempDir, tempDir } from '#test/support/tmp.ts';
@@ -90,7 +91,11 @@ test('a controller that is killed around its ticks leaves each slot exactly one 
     const nominal = Array.from({ length: fires.length }, (_, i) => (first ?? 0) + i * PERIOD_MS);
     expect(slots).toEqual(nominal);
     expect(last).toBe(nominal.at(-1));
-    expect(new Set(fires.map(({ disposition }) => disposition)).has('missed')).toBe(false);
+    // A busy machine may be without a controller for so long that a slot is not on time any more.
+    const missed = fires.filter(({ disposition }) => disposition === 'missed');
+    expect(missed.filter(({ slot, recordedAt }) => Date.parse(recordedAt) - Date.parse(slot) <= ON_TIME_MS)).toEqual(
+      [],
+    );
 
     using history = lab.history();
     const service = schedule.slice('backup.'.length);

@@ -233,7 +233,7 @@ describe('with rights on a pool alone', () => {
 
     await expect(bed.act('endTry', COPY)).rejects.toMatchObject({
       code: 'HA_REMOTE_REFUSED',
-      next: expect.stringContaining('remove 9101'),
+      next: expect.stringContaining('look at 9101'),
     });
     await expect(tried({ trial: 't2', pool: 'drills' })).rejects.toMatchObject({
       message: expect.stringContaining('9101'),
