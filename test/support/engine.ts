@@ -83,10 +83,14 @@ export async function startTestEngine(perform: Perform, limits: Record<string, n
       return id;
     },
     ended: (run) =>
-      eventually(`run ${run} ends`, () => {
-        const detail = history.run(run);
-        return isTerminal(detail.status) ? detail : undefined;
-      }),
+      eventually(
+        `run ${run} ends`,
+        () => {
+          const detail = history.run(run);
+          return isTerminal(detail.status) ? detail : undefined;
+        },
+        60_000,
+      ),
     async events(run) {
       const reader = connectRedis({ url }, 'worker');
       for await (const { events } of readEvents(reader, '0-0', new AbortController().signal)) {

@@ -1,6 +1,6 @@
 /** A repository of restic keeps whole sets, encrypted and what they share once, and nothing of others is touched. */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -139,13 +139,10 @@ test('damage is found when a copy is read back, and never handed on to a set tha
   const { directory } = await stageSet(bed, 'set-one', 20 << 20);
   await bed.destination('nas', 'store', { ...SET, directory });
   const [data = ''] = await packsOf(root);
-  await flipByte(data, 1000);
+  // In its middle: at its beginning there may be one of the small files of the set.
+  await flipByte(data, Math.floor((await stat(data)).size / 2));
 
-  // Which file of the set lies there is restic's to choose, and another one is read first.
-  await expect(bed.archive('verifyCopy', AT)).rejects.toMatchObject({
-    code: 'HA_SET_CORRUPT',
-    message: expect.stringContaining('ciphertext verification failed'),
-  });
+  await expect(bed.archive('verifyCopy', AT)).rejects.toThrow(/ is damaged: \S+: .*ciphertext verification failed/);
   const stored = bed.destination('nas', 'store', { ...SET, directory });
   await expect(stored).rejects.toMatchObject({
     code: 'HA_SET_CORRUPT',
