@@ -1,11 +1,7 @@
 /** The `guest:` of drills: whether a backup of the whole guest is tried out too, and under which id. */
 import { z } from 'zod';
+import { type GuestSurroundings, type NamedGuest, type Platform, possibleOnGuest } from '#config/guest-platform.ts';
 import type { FieldNotes } from '#config/introspect.ts';
-import { addError } from '#config/issues.ts';
-import { locate } from '#config/locate.ts';
-import { fullPath, type Section } from '#config/section.ts';
-import type { HypervisorConfig } from '#config/types.ts';
-import type { PluginCatalog } from '#sdk/catalog.ts';
 import { GUEST_DRILL_ACTIONS, type GuestDrillRules } from '#sdk/guest-backup.ts';
 import { GuestId } from '#sdk/guests.ts';
 
@@ -41,33 +37,18 @@ export function compileGuestDrill(written: z.output<ReturnType<typeof guestDrill
 /** What is said for all services holds for those that can have it; what a service says itself must be possible. */
 export function possibleGuestDrill(
   rules: GuestDrillRules | null,
-  guest: { hypervisor: string; id: string | number } | undefined,
-  {
-    catalog,
-    hypervisorsByName,
-    section,
-  }: { catalog: PluginCatalog; hypervisorsByName: ReadonlyMap<string, HypervisorConfig>; section: Section },
+  guest: NamedGuest | undefined,
+  around: GuestSurroundings,
 ): GuestDrillRules | null {
-  if (rules === null) return null;
-  const found = guest === undefined ? undefined : hypervisorsByName.get(guest.hypervisor);
-  const plugin = found === undefined ? undefined : catalog.find('hypervisor', found.type);
-  const problem = problemOf(rules, guest, plugin);
-  if (problem === undefined) return rules;
-  const path = ['drill', 'guest'];
-  const { at, found: written } = locate(section.node, path);
-  if (written) addError(section.report, { at, path: fullPath({ section, path }), message: problem });
-  return null;
+  return possibleOnGuest(rules, guest, { ...around, path: ['drill', 'guest'], problemOf });
 }
 
 function problemOf(
   { spare }: GuestDrillRules,
-  guest: { hypervisor: string; id: string | number } | undefined,
-  plugin: ReturnType<PluginCatalog['find']>,
+  { hypervisor, id }: NamedGuest,
+  { plugin }: Platform,
 ): string | undefined {
-  if (guest === undefined) return 'the service names no guest: write  guest: { hypervisor: NAME, id: ID }  to it';
-  if (spare === String(guest.id)) return `${spare} is the guest itself; name an id that no guest has`;
-  // A hypervisor that is unknown, or wrong, is told where it is.
-  if (plugin === undefined || GUEST_DRILL_ACTIONS.every((action) => plugin.actions[action] !== undefined))
-    return undefined;
-  return `"${guest.hypervisor}" cannot try backups of its guests: hypervisors of type ${plugin.id} have none`;
+  if (spare === String(id)) return `${spare} is the guest itself; name an id that no guest has`;
+  if (GUEST_DRILL_ACTIONS.every((action) => plugin.actions[action] !== undefined)) return undefined;
+  return `"${hypervisor}" cannot try backups of its guests: hypervisors of type ${plugin.id} have none`;
 }

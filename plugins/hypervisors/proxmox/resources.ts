@@ -2,6 +2,7 @@
 import type { Storage } from '#sdk/kinds/hypervisor.ts';
 import { type Resource, Resources } from './answers.ts';
 import { type Pve, read } from './api.ts';
+import { freeOf } from './storages.ts';
 
 export async function resources(pve: Pve) {
   const all = await read(pve, Resources, { path: ['cluster', 'resources'] });
@@ -29,10 +30,6 @@ function holdsOf({ content = '' }: Resource): Storage['holds'] {
   const kinds = content.split(',');
   const disks = kinds.includes('images') || kinds.includes('rootdir');
   return [...(disks ? (['disks'] as const) : []), ...(kinds.includes('backup') ? (['backups'] as const) : [])];
-}
-
-function freeOf(total: number | undefined, used: number | undefined): number | null {
-  return total === undefined || used === undefined ? null : Math.max(0, total - used);
 }
 
 /** Null when not one of them tells: the right Sys.Audit is needed for that. */

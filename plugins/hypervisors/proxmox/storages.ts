@@ -18,9 +18,13 @@ export async function storagePlaces(pve: Pve): Promise<StoragePlace[]> {
   const all = await read(pve, Resources, { path: ['cluster', 'resources'], params: { type: 'storage' } });
   return all.flatMap(({ storage, node, shared, status, content = '', disk, maxdisk }) => {
     if (storage === undefined || node === undefined || status !== 'available') return [];
-    const freeBytes = disk === undefined || maxdisk === undefined ? null : Math.max(0, maxdisk - disk);
-    return [{ node, storage, shared: shared === true, holds: content.split(','), freeBytes }];
+    return [{ node, storage, shared: shared === true, holds: content.split(','), freeBytes: freeOf(maxdisk, disk) }];
   });
+}
+
+/** Null when the node does not tell. */
+export function freeOf(total: number | undefined, used: number | undefined): number | null {
+  return total === undefined || used === undefined ? null : Math.max(0, total - used);
 }
 
 /** The node for a guest with disks on these storages: `first`, unless it lacks one of them and another node has all. */

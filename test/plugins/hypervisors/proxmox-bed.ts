@@ -1,6 +1,7 @@
 /** A fake Proxmox VE with one guest, and the plugin as a worker would use it. */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import { createCatalog } from '#host/catalog.ts';
 import { Processes } from '#host/exec.ts';
 import { createMasker } from '#host/mask.ts';
@@ -102,4 +103,17 @@ function actor(stateDir: string, processes: Processes) {
       ports,
       new AbortController().signal,
     );
+}
+
+/** Its guest has a backup with `before` on the disk, and `after` on it now. @param config what its settings have besides. */
+export async function openBedWithBackup(type: 'lxc' | 'qemu' = 'lxc', config: Record<string, string> = {}) {
+  const bed = await openBed(type);
+  const [guest] = bed.fake.cluster.guests;
+  if (guest === undefined) throw new Error('it was added');
+  Object.assign(guest.config, config);
+  await bed.write('before');
+  const backup = z.string().parse((await bed.act('backup', { guest: '101', run: 'r1' }))['id']);
+  await bed.write('after');
+  const made = () => bed.fake.asked.filter((one) => one === `POST /nodes/pve1/${type}`).length;
+  return { bed, guest, backup, made };
 }

@@ -1,22 +1,12 @@
 /** A guest from a backup of Proxmox VE: whole again on the storages that it had, also when it is gone; else nothing is touched. */
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { openBed } from '#test/plugins/hypervisors/proxmox-bed.ts';
-
-async function withBackup(type: 'lxc' | 'qemu' = 'lxc', config: Record<string, string> = {}) {
-  const bed = await openBed(type);
-  const guest = bed.fake.cluster.guests[0] ?? expect.unreachable('it was added');
-  Object.assign(guest.config, config);
-  await bed.write('before');
-  const backup = z.string().parse((await bed.act('backup', { guest: '101', run: 'r1' }))['id']);
-  await bed.write('after');
-  const made = () => bed.fake.asked.filter((one) => one === `POST /nodes/pve1/${type}`).length;
-  return { bed, guest, backup, made };
-}
+import { openBedWithBackup } from '#test/plugins/hypervisors/proxmox-bed.ts';
 
 describe('a container', () => {
   test('has each of its disks on the storage that it was on, with what was set for it', async () => {
-    const { bed, guest, backup } = await withBackup('lxc', { mp0: 'tank:vm-101-disk-1,mp=/media,backup=1,size=512M' });
+    const { bed, guest, backup } = await openBedWithBackup('lxc', {
+      mp0: 'tank:vm-101-disk-1,mp=/media,backup=1,size=512M',
+    });
     await using _bed = bed;
 
     await bed.act('restoreBackup', { guest: '101', backup });
@@ -36,7 +26,7 @@ describe('a container', () => {
     ['mp0', '/tank/media,mp=/media', 'mp0 is /tank/media of the node itself, which only root@pam may bring back'],
     ['lxc.idmap', 'u 0 100000 1000', 'it has raw settings (lxc.idmap), which only root@pam may bring back'],
   ])('with %s: %s is not restored, and goes on as it is', async (key, value, reason) => {
-    const { bed, backup, made } = await withBackup('lxc', { [key]: value });
+    const { bed, backup, made } = await openBedWithBackup('lxc', { [key]: value });
     await using _bed = bed;
 
     const look = await bed.act('canRestoreBackup', { guest: '101', backup });
@@ -56,7 +46,7 @@ describe('a container', () => {
 
 describe('a virtual machine', () => {
   test('comes back with what the archive holds of it', async () => {
-    const { bed, guest, backup } = await withBackup('qemu');
+    const { bed, guest, backup } = await openBedWithBackup('qemu');
     await using _bed = bed;
 
     expect(await bed.act('canRestoreBackup', { guest: '101', backup })).toMatchObject({ possible: true });
@@ -71,7 +61,7 @@ describe('a virtual machine', () => {
     ['scsi1', '/dev/disk/by-id/ata-x,size=1G', 'scsi1 is /dev/disk/by-id/ata-x of the node itself'],
     ['hostpci0', '0000:01:00,pcie=1', 'hostpci0 is a device of the node, which only root@pam may bring back'],
   ])('with %s: %s is not restored, and goes on as it is', async (key, value, reason) => {
-    const { bed, backup, made } = await withBackup('qemu', { [key]: value });
+    const { bed, backup, made } = await openBedWithBackup('qemu', { [key]: value });
     await using _bed = bed;
 
     expect(await bed.act('canRestoreBackup', { guest: '101', backup })).toMatchObject({
@@ -89,7 +79,7 @@ describe('a virtual machine', () => {
 test.each(['lxc', 'qemu'] as const)(
   'a guest (%s) that is gone is made anew, on a node that sees the backup',
   async (type) => {
-    const { bed, guest, backup } = await withBackup(type);
+    const { bed, guest, backup } = await openBedWithBackup(type);
     await using _bed = bed;
     await bed.backend.stop(101);
     await bed.backend.remove(101);
@@ -111,7 +101,7 @@ test.each(['lxc', 'qemu'] as const)(
 );
 
 test('one that the token may not see is not taken for one that is gone', async () => {
-  const { bed, backup } = await withBackup();
+  const { bed, backup } = await openBedWithBackup();
   await using _bed = bed;
   bed.fake.rights.set('/', ['VM.Allocate', 'VM.Config.Disk', 'VM.Backup', 'Datastore.AllocateSpace', 'SDN.Use']);
   bed.fake.rights.set('/storage', ['Datastore.Audit']);
@@ -128,7 +118,7 @@ test.each([
   ['Datastore.AllocateSpace', '/storage/local-lvm'],
   ['SDN.Use', '/sdn/zones/localnetwork/vmbr0'],
 ])('that %s on %s is missing is told by the look, before the guest is stopped', async (right, path) => {
-  const { bed, backup } = await withBackup();
+  const { bed, backup } = await openBedWithBackup();
   await using _bed = bed;
   const all = bed.fake.rights.get('/') ?? [];
   bed.fake.rights.set(
@@ -145,7 +135,7 @@ test.each([
 });
 
 test('a restore that Proxmox VE refuses leaves the guest running, as it was', async () => {
-  const { bed, backup } = await withBackup();
+  const { bed, backup } = await openBedWithBackup();
   await using _bed = bed;
   const all = bed.fake.rights.get('/') ?? [];
   bed.fake.rights.set(

@@ -1,24 +1,18 @@
 /** A backup is tried out as a copy that has no network, disturbs nobody, and is removed by the trial that made it. */
 import { describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import type { JsonObject } from '#kernel/json.ts';
-import { openBed } from '#test/plugins/hypervisors/proxmox-bed.ts';
+import { openBedWithBackup } from '#test/plugins/hypervisors/proxmox-bed.ts';
 
 const COPY = { guest: '101', spare: '9101', trial: 't1' };
 
 async function withBackup(type: 'lxc' | 'qemu' = 'lxc', config: Record<string, string> = {}) {
-  const bed = await openBed(type);
-  const guest = bed.fake.cluster.guests[0] ?? expect.unreachable('it was added');
-  Object.assign(guest.config, config);
-  await bed.write('before');
-  const backup = z.string().parse((await bed.act('backup', { guest: '101', run: 'r1' }))['id']);
-  await bed.write('after');
+  const opened = await openBedWithBackup(type, config);
+  const { bed, backup } = opened;
   const tried = (more: JsonObject = {}) =>
     bed.act('tryBackup', { ...COPY, backup, maxBytes: 2 ** 30, startMs: 2_000, stableMs: 50, ...more });
   const { cluster } = bed.fake;
   const copy = () => cluster.guests.find(({ vmid }) => vmid === 9101);
-  const made = () => bed.fake.asked.filter((one) => one === `POST /nodes/pve1/${type}`).length;
-  return { bed, cluster, guest, backup, tried, copy, made };
+  return { ...opened, cluster, tried, copy };
 }
 
 describe.each(['lxc', 'qemu'] as const)('of a guest (%s)', (type) => {
