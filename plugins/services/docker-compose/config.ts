@@ -1,6 +1,7 @@
 /** What users write for a Compose project. */
 import { z } from 'zod';
 import { Databases } from '#sdk/databases/entry.ts';
+import { DockerSocket } from '#sdk/docker/socket.ts';
 import { Duration } from '#sdk/duration.ts';
 import { Glob } from '#sdk/paths.ts';
 import { Probe } from '#sdk/probes.ts';
@@ -17,12 +18,7 @@ export const Config = z.object({
     .regex(/^[a-z0-9][a-z0-9_-]*$/, 'a project name has small letters, digits, "_" and "-"')
     .optional()
     .describe('Compose’s name of the project; left out, that of the containers that were started from the directory'),
-  socket: z
-    .string()
-    .startsWith('/')
-    .default('/var/run/docker.sock')
-    .describe('Socket of the Docker engine')
-    .meta({ path: true }),
+  socket: DockerSocket,
   validate: z
     .array(Probe)
     .default([])

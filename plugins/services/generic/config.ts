@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { PackageName, SystemRoot } from '#sdk/apt/names.ts';
 import { Command, Commands } from '#sdk/command.ts';
 import { Databases } from '#sdk/databases/entry.ts';
+import { DockerSocket } from '#sdk/docker/socket.ts';
 import { Duration } from '#sdk/duration.ts';
 import { AbsolutePath, Glob } from '#sdk/paths.ts';
 import { Probe } from '#sdk/probes.ts';
@@ -17,6 +18,7 @@ export const Config = z.object({
     .regex(/^[A-Za-z0-9][A-Za-z0-9:_.@-]*\.service$/, 'not the name of a systemd service, such as notes.service')
     .optional()
     .describe('The systemd service that it runs as: stopped and started by it, and good when it is active'),
+  socket: DockerSocket.describe('Socket of the Docker engine that has the containers of `backup.databases`'),
 });
 
 const BackupKeys = z.object({

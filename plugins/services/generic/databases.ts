@@ -9,12 +9,10 @@ import type { GenericTools } from './config.ts';
 
 type Actions = (typeof service)['actions'];
 
-const DOCKER_SOCKET = '/var/run/docker.sock';
-
-function configured({ config: { backup } }: GenericTools): Configured {
+function configured({ config: { backup, socket } }: GenericTools): Configured {
   return {
     entries: backup.databases,
-    container: async (name) => ({ name, id: name, socket: DOCKER_SOCKET }),
+    container: async (name) => ({ name, id: name, socket }),
     file: (path) => path,
   };
 }
@@ -56,6 +54,7 @@ export async function endTryDumps(
   tools: GenericTools,
   { trial }: InputOf<Actions['endTryDumps']>,
 ): Promise<OutputOf<Actions['endTryDumps']>> {
-  await endTry(tools, { entries: tools.config.backup.databases, socket: DOCKER_SOCKET }, trial);
+  const { backup, socket } = tools.config;
+  await endTry(tools, { entries: backup.databases, socket }, trial);
   return { summary: 'nothing of it is left' };
 }

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { untilAnswered } from '#kernel/wait.ts';
+import { untilSetUp } from '#sdk/databases/container.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { DumpJob, Engine } from '#sdk/databases/engine.ts';
 import { DATABASE_NAME, type DatabaseEntry } from '#sdk/databases/entry.ts';
@@ -60,6 +61,7 @@ export async function loadAll(
   const matched = dumps.map((dump) => ({ dump, entry: entryOf(entries, dump, around) }));
   for (const { dump, entry } of matched) {
     tools.progress({ note: `${dump.type} ${dump.name}` });
+    if (entry.type !== 'sqlite' && entry.container !== undefined) await untilSetUp(await reach(tools, entry, around));
     const engine = await engineOf(tools, entry, around);
     await untilReady(tools, engine);
     await engine.load(dump, join(directory, dump.file));

@@ -4,22 +4,14 @@ import { isAbsolute, join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import { until } from '#kernel/wait.ts';
-import type { Dump } from '#sdk/databases/dump.ts';
-import { cli, keysOf, type RedisServer, settingsOf } from '#sdk/databases/redis-server.ts';
+import { cli, type RedisServer, settingsOf } from '#sdk/databases/redis-server.ts';
 import { ask } from '#sdk/databases/server.ts';
 import { unpackTo } from '#sdk/databases/stream.ts';
-import { invalidDump } from '#sdk/databases/watch.ts';
-
-const START_MS = 120_000;
 
 /** What the server writes when it stops must not be what it reads when it starts, so the files are put in between. */
-export async function loadRedis(server: RedisServer, { tables, name, detail }: Dump, path: string): Promise<void> {
-  const { entry, tools, timeoutMs, container } = server;
+export async function loadHere(server: RedisServer, path: string): Promise<void> {
+  const { entry, tools, timeoutMs } = server;
   const command = { timeoutMs, priority: 'normal' } as const;
-  if (container !== null) {
-    await intoContainer(server, { ...detail }, path);
-    return;
-  }
   const settings = await settingsOf(server);
   if (entry.stop !== undefined) await tools.exec(entry.stop, command);
   try {
@@ -28,14 +20,6 @@ export async function loadRedis(server: RedisServer, { tables, name, detail }: D
   } finally {
     if (entry.start !== undefined) await tools.exec(entry.start, command);
   }
-  const answered = await until(async () => await keysOf(server).catch(() => undefined), {
-    timeoutMs: START_MS,
-    everyMs: 250,
-    signal: tools.signal,
-  });
-  // Keys whose time was over do not come back.
-  if (answered !== undefined && answered <= tables && (answered > 0 || tables === 0)) return;
-  throw invalidDump(name, `there are ${answered ?? 'no'} keys after the restore, and it was made of ${tables}`);
 }
 
 async function requireStopped(server: RedisServer): Promise<void> {
@@ -56,8 +40,17 @@ async function requireStopped(server: RedisServer): Promise<void> {
 
 type Settings = Record<string, string>;
 
+interface Places {
+  dir: string;
+  /** The snapshot, in that directory. */
+  file: string;
+  log: string;
+  logFolder: string;
+  isLogged: boolean;
+}
+
 /** Names come out of a set here, so they must not lead anywhere else. */
-function checked(settings: Settings): { dir: string; file: string; log: string; logFolder: string; isLogged: boolean } {
+export function placesOf(settings: Settings): Places {
   const { dir = '', dbfilename = '', appendfilename = '', appenddirname = '', appendonly } = settings;
   const names = [dbfilename, appendfilename, appenddirname].filter((name) => name !== '');
   if (!isAbsolute(dir) || dbfilename === '' || names.some((name) => !/^[\w][\w.-]*$/.test(name))) {
@@ -70,12 +63,12 @@ function checked(settings: Settings): { dir: string; file: string; log: string; 
  * A server with a log reads that and not the snapshot. Since version 7 the log is a folder whose base may be a
  * snapshot; before, a file that may begin with one.
  */
-async function lay(
+export async function laid(
   { tools, timeoutMs }: Pick<RedisServer, 'tools' | 'timeoutMs'>,
   folder: string,
   { settings, path }: { settings: Settings; path: string },
 ): Promise<string[]> {
-  const { file, log, logFolder, isLogged } = checked(settings);
+  const { file, log, logFolder, isLogged } = placesOf(settings);
   const places = [file];
   if (isLogged && logFolder === '') places.push(log);
   if (isLogged && logFolder !== '') {
@@ -94,12 +87,12 @@ async function lay(
 
 /** All is laid out beside the old files first, on the same file system. */
 async function putFiles(server: RedisServer, { settings, path }: { settings: Settings; path: string }): Promise<void> {
-  const { dir } = checked(settings);
+  const { dir } = placesOf(settings);
   const { uid, gid } = await stat(dir);
   const draft = join(dir, `.autopilot-restore-${newId()}`);
   await mkdir(draft, { mode: 0o700 });
   try {
-    const names = await lay(server, draft, { settings, path });
+    const names = await laid(server, draft, { settings, path });
     if (process.getuid?.() === 0) {
       await server.tools.exec(['chown', '--recursive', '--', `${uid}:${gid}`, draft]);
       await chown(draft, uid, gid);
@@ -112,24 +105,4 @@ async function putFiles(server: RedisServer, { settings, path }: { settings: Set
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
-}
-
-/** Docker puts files into a container that does not run; whose they are is told by the archive that it is given. */
-async function intoContainer(
-  { tools, timeoutMs, container }: RedisServer,
-  settings: Settings,
-  path: string,
-): Promise<void> {
-  if (container === null) return;
-  const { dir } = checked(settings);
-  const folder = join(await tools.scratch(), `redis-${newId()}`);
-  await mkdir(folder, { mode: 0o700 });
-  const names = await lay({ tools, timeoutMs }, folder, { settings, path });
-  const [uid = '0', gid = '0'] = (settings['owner'] ?? '').split(':');
-  const owner = [`--owner=${Number(uid) || 0}`, `--group=${Number(gid) || 0}`, '--numeric-owner'];
-  const packed = `${folder}.tar`;
-  await tools.exec(['tar', '--create', `--file=${packed}`, `--directory=${folder}`, ...owner, '--', ...names]);
-  await using archive = await open(packed, 'r');
-  const env = { DOCKER_HOST: `unix://${container.socket}` };
-  await tools.spawn(['docker', 'cp', '-', `${container.id}:${dir}`], { stdin: archive.fd, env, timeoutMs }).done;
 }

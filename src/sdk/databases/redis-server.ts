@@ -1,7 +1,10 @@
 /** What a Redis or Valkey server says of itself. */
 import { AutopilotError } from '#kernel/errors.ts';
+import { untilAnswered } from '#kernel/wait.ts';
+import type { Dump } from '#sdk/databases/dump.ts';
 import type { KeyValueEntry } from '#sdk/databases/entry.ts';
 import { ask, type Server, unanswered } from '#sdk/databases/server.ts';
+import { invalidDump } from '#sdk/databases/watch.ts';
 import type { Argv } from '#sdk/tools.ts';
 
 export type RedisServer = Server<KeyValueEntry>;
@@ -39,6 +42,17 @@ function pairs(rows: readonly string[][]): Map<string, string> {
 export async function keysOf(server: RedisServer): Promise<number> {
   const databases = [...(await askRedis(server, 'keyspace')).values()];
   return databases.reduce((sum, text) => sum + Number(/keys=(\d+)/.exec(text)?.[1] ?? 0), 0);
+}
+
+const START_MS = 120_000;
+
+/** Waits until a server that was started has read its snapshot. @throws AutopilotError HA_DUMP_INVALID */
+export async function requireKeys(server: RedisServer, { tables, name }: Pick<Dump, 'tables' | 'name'>): Promise<void> {
+  const { signal } = server.tools;
+  const keys = await untilAnswered(() => keysOf(server), { timeoutMs: START_MS, everyMs: 250, signal });
+  // Keys whose time was over do not come back.
+  if (keys <= tables && (keys > 0 || tables === 0)) return;
+  throw invalidDump(name, `there are ${keys} keys after the restore, and it was made of ${tables}`);
 }
 
 const SETTINGS = ['dir', 'dbfilename', 'appendonly', 'appendfilename', 'appenddirname'] as const;

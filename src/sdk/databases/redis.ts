@@ -1,7 +1,17 @@
 /** Redis and Valkey by their own client: a snapshot as for a replica, put back while the server does not run. */
+import type { Dump } from '#sdk/databases/dump.ts';
 import type { Dumped, DumpJob, Engine } from '#sdk/databases/engine.ts';
-import { loadRedis } from '#sdk/databases/redis-files.ts';
-import { askRedis, cli, keysOf, nameOf, type RedisServer, settingsOf } from '#sdk/databases/redis-server.ts';
+import { loadIntoContainer } from '#sdk/databases/redis-container.ts';
+import { loadHere } from '#sdk/databases/redis-files.ts';
+import {
+  askRedis,
+  cli,
+  keysOf,
+  nameOf,
+  type RedisServer,
+  requireKeys,
+  settingsOf,
+} from '#sdk/databases/redis-server.ts';
 import { ask, unanswered } from '#sdk/databases/server.ts';
 import { type DumpFile, writeTo } from '#sdk/databases/stream.ts';
 import { ends, invalidDump } from '#sdk/databases/watch.ts';
@@ -10,8 +20,15 @@ export function redis(server: RedisServer): Engine {
   return {
     jobs: async () => [job(server)],
     ready: async () => undefined,
-    load: async (dump, path) => await loadRedis(server, dump, path),
+    load: async (dump, path) => await load(server, dump, path),
   };
+}
+
+async function load(server: RedisServer, dump: Dump, path: string): Promise<void> {
+  const { container } = server;
+  if (container === null) await loadHere(server, path);
+  else await loadIntoContainer(server, container, { dump, path });
+  await requireKeys(server, dump);
 }
 
 /** A server has numbered databases, and one snapshot of all of them. */

@@ -2,17 +2,11 @@
 import { z } from 'zod';
 import { formatDuration } from '#kernel/duration.ts';
 import { AutopilotError, errorText } from '#kernel/errors.ts';
+import { DockerSocket } from '#sdk/docker/socket.ts';
 import { Duration, milliseconds } from '#sdk/duration.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
 import { timeout, Word } from '#sdk/probes/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
-
-export const socket = z
-  .string()
-  .startsWith('/')
-  .default('/var/run/docker.sock')
-  .describe('Socket of the Docker engine')
-  .meta({ path: true });
 
 export const ContainerProbe = z.strictObject({
   type: z.literal('container'),
@@ -25,7 +19,7 @@ export const ContainerProbe = z.strictObject({
   settle: Duration.default('30s').describe(
     'How long a container that was restarted counts as crashing again and again',
   ),
-  socket,
+  socket: DockerSocket,
   timeout,
 });
 type ContainerProbe = z.output<typeof ContainerProbe>;

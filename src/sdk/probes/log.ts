@@ -2,9 +2,10 @@
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { AutopilotError, errorText, systemCode } from '#kernel/errors.ts';
+import { DockerSocket } from '#sdk/docker/socket.ts';
 import { milliseconds } from '#sdk/duration.ts';
 import { compileExpression, Expression } from '#sdk/expression.ts';
-import { type Inspected, inspectContainer, socket } from '#sdk/probes/container.ts';
+import { type Inspected, inspectContainer } from '#sdk/probes/container.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
 import { timeout, Word } from '#sdk/probes/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -24,7 +25,7 @@ export const LogProbe = z
     ),
     must: z.array(Expression).default([]).describe('For each of these (RE2) there must be a line that matches'),
     must_not: z.array(Expression).default([]).describe('No line may match any of these (RE2)'),
-    socket,
+    socket: DockerSocket,
     timeout,
   })
   .refine(({ container, file }) => (container === undefined) !== (file === undefined), {

@@ -33,11 +33,16 @@ export interface Dumping extends AsyncDisposable {
   replace(file: string, content: string): Promise<void>;
 }
 
-export async function openDumping(): Promise<Dumping> {
+/** @param service keys of it besides the databases. */
+export async function openDumping(service: JsonObject = {}): Promise<Dumping> {
   const harness = await openPlugin(plugin);
   const dir = await tempDir();
   const dump = async (databases: JsonObject[], how: JsonObject = {}) => {
-    const output = await harness.run('dump', { backup: { databases } }, { directory: dir.path, level: 1, ...how });
+    const output = await harness.run(
+      'dump',
+      { ...service, backup: { databases } },
+      { directory: dir.path, level: 1, ...how },
+    );
     return output['dumps'] as unknown as Dump[];
   };
   return {
@@ -46,14 +51,14 @@ export async function openDumping(): Promise<Dumping> {
     dumpShareable: async (...databases) => dump(databases, { shareable: true }),
     async load(dumps, ...databases) {
       const input = { directory: dir.path, dumps: dumps as unknown as JsonObject[], release: RELEASE };
-      return harness.run('load', { backup: { databases } }, input);
+      return harness.run('load', { ...service, backup: { databases } }, input);
     },
     async tryOut(dumps, ...databases) {
       const input = { trial: TRIAL, directory: dir.path, dumps: dumps as unknown as JsonObject[] };
-      return harness.run('tryDumps', { backup: { databases } }, input);
+      return harness.run('tryDumps', { ...service, backup: { databases } }, input);
     },
-    endTry: async (...databases) => harness.run('endTryDumps', { backup: { databases } }, { trial: TRIAL }),
-    sources: async (backup) => harness.run('sources', { backup }),
+    endTry: async (...databases) => harness.run('endTryDumps', { ...service, backup: { databases } }, { trial: TRIAL }),
+    sources: async (backup) => harness.run('sources', { ...service, backup }),
     content: async (file) => (await call('zstd', ['-dcq', join(dir.path, file)])).stdout,
     async replace(file, content) {
       await writeFile(join(dir.path, 'other'), content);

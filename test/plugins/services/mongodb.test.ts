@@ -61,7 +61,7 @@ describe('MongoDB', () => {
     expect(dumps).toMatchObject([
       { file: 'dump-1-mongodb-app.archive.zst', name: 'app', tables: 3, server: '7.0.14', tool: '100.9.4' },
     ]);
-    expect(output['summary']).toContain('mongodb app (3 tables) back');
+    expect(output['summary']).toContain('mongodb app (3 collections) back');
     expect((await server()).databases['app']).toEqual(NOTES);
   });
 

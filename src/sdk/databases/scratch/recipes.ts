@@ -2,15 +2,13 @@
 import { readdir } from 'node:fs/promises';
 import { AutopilotError } from '#kernel/errors.ts';
 import { ifThere } from '#kernel/if-there.ts';
-import { untilAnswered } from '#kernel/wait.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { KeyValueEntry, MysqlEntry, PostgresqlEntry, ServerEntry } from '#sdk/databases/entry.ts';
 import { mysql } from '#sdk/databases/mysql.ts';
 import { askPostgresql, postgresql } from '#sdk/databases/postgresql.ts';
-import { keysOf } from '#sdk/databases/redis-server.ts';
+import { keysOf, requireKeys } from '#sdk/databases/redis-server.ts';
 import type { Server } from '#sdk/databases/server.ts';
 import { loadInto } from '#sdk/databases/stream.ts';
-import { invalidDump } from '#sdk/databases/watch.ts';
 import type { Argv } from '#sdk/tools.ts';
 import { entryIn, type Room, Unavailable } from './rooms.ts';
 
@@ -126,15 +124,6 @@ function ofRedis(entry: KeyValueEntry, room: Room): Recipe {
       await loadInto(tools, server.run(['dd', `of=${directory}/dump.rdb`]), { path, timeoutMs });
     },
     ready: async (server) => await keysOf(server as Server<KeyValueEntry>),
-    load: async (server, { tables, name }) => {
-      const keys = await untilAnswered(() => keysOf(server as Server<KeyValueEntry>), {
-        timeoutMs: 60_000,
-        everyMs: 250,
-        signal: server.tools.signal,
-      });
-      // Keys whose time was over do not come back.
-      if (keys <= tables && (keys > 0 || tables === 0)) return;
-      throw invalidDump(name, `there are ${keys} keys in it, and it was made of ${tables}`);
-    },
+    load: async (server, dump) => await requireKeys(server as Server<KeyValueEntry>, dump),
   };
 }

@@ -3,6 +3,7 @@ import { chown, lstat, mkdir, rm, statfs } from 'node:fs/promises';
 import { AutopilotError } from '#kernel/errors.ts';
 import { formatBytes } from '#kernel/format.ts';
 import { ifThere } from '#kernel/if-there.ts';
+import { docker, dockerEnv } from '#sdk/databases/container.ts';
 import type { ServerEntry } from '#sdk/databases/entry.ts';
 import type { ContainerReach, DatabaseTools } from '#sdk/databases/server.ts';
 import type { Argv } from '#sdk/tools.ts';
@@ -71,9 +72,9 @@ export async function containerRoom(
   const directory = '/tmp/autopilot';
   const as = user === undefined ? [] : ['--user', user];
   try {
-    const image = await docker(tools, socket, ['container', 'inspect', '--format', '{{.Image}}', like.id]);
-    const id = await docker(tools, socket, [...words, image, '86400']);
-    await docker(tools, socket, ['exec', ...as, id, 'mkdir', '-m', '700', directory]);
+    const image = await docker(tools, like, ['container', 'inspect', '--format', '{{.Image}}', like.id]);
+    const id = await docker(tools, like, [...words, image, '86400']);
+    await docker(tools, like, ['exec', ...as, id, 'mkdir', '-m', '700', directory]);
     return { directory, user, container: { name, id, socket } };
   } catch (error) {
     tools.signal.throwIfAborted();
@@ -85,16 +86,11 @@ export async function containerRoom(
 /** However far a trial had come. @param sockets of the engines on which it may have containers. */
 export async function removeRooms(tools: DatabaseTools, trial: string, sockets: readonly string[]): Promise<void> {
   for (const socket of sockets) {
-    const listed = await docker(tools, socket, ['ps', '--all', '--quiet', '--filter', `label=${LABEL}=${trial}`]);
+    const listed = await docker(tools, { socket }, ['ps', '--all', '--quiet', '--filter', `label=${LABEL}=${trial}`]);
     const ids = listed.split('\n').filter((id) => id !== '');
-    if (ids.length > 0) await docker(tools, socket, ['rm', '--force', '--volumes', ...ids]);
+    if (ids.length > 0) await docker(tools, { socket }, ['rm', '--force', '--volumes', ...ids]);
   }
   await removeDirectory(directoryOf(trial));
-}
-
-async function docker({ exec }: DatabaseTools, socket: string, words: readonly string[]): Promise<string> {
-  const { stdout } = await exec(['docker', ...words], { env: { DOCKER_HOST: `unix://${socket}` }, timeoutMs: 120_000 });
-  return stdout.trim();
 }
 
 /** @throws Unavailable */
@@ -103,7 +99,7 @@ export async function requirePrograms({ exec }: DatabaseTools, room: Room, progr
     const asked: Argv = [program, '--version'];
     const { container } = room;
     const argv: Argv = container === null ? asked : ['docker', 'exec', container.id, ...asked];
-    const env = container === null ? {} : { DOCKER_HOST: `unix://${container.socket}` };
+    const env = container === null ? {} : dockerEnv(container);
     try {
       await exec(argv, { env, timeoutMs: 30_000 });
     } catch (error) {

@@ -9,6 +9,7 @@ import type { Dump } from '#sdk/databases/dump.ts';
 import type { DatabaseEntry, ServerEntry } from '#sdk/databases/entry.ts';
 import { type ContainerReach, type DatabaseTools, reach, type Server } from '#sdk/databases/server.ts';
 import { tryFile } from '#sdk/databases/sqlite.ts';
+import { toldSize } from '#sdk/databases/told.ts';
 import type { Child } from '#sdk/tools.ts';
 import { type Recipe, recipeFor } from './recipes.ts';
 import { containerRoom, hostRoom, type Room, removeRooms, requirePrograms, Unavailable } from './rooms.ts';
@@ -201,14 +202,10 @@ export function reportOf(tried: readonly Tried[]): { loaded: number; skipped: st
 
 /** `postgresql paperless: 62 tables in 3.1 s; mongodb shop: not tried, no server of mongodb is started apart` */
 function toldTrials(tried: readonly Tried[]): string {
-  const parts = tried.map(({ dump: { type, name, tables }, skipped, tookMs }) => {
+  const parts = tried.map(({ dump, skipped, tookMs }) => {
+    const { type, name } = dump;
     if (skipped !== null) return `${type} ${name}: not tried, ${skipped}`;
-    return `${type} ${name}: ${tables} ${unitOf(type, tables)} in ${formatSpan(tookMs)}`;
+    return `${type} ${name}: ${toldSize(dump)} in ${formatSpan(tookMs)}`;
   });
   return parts.join('; ') || 'no dump to load';
-}
-
-function unitOf(type: Dump['type'], count: number): string {
-  const unit = type === 'redis' || type === 'valkey' ? 'key' : type === 'mongodb' ? 'collection' : 'table';
-  return count === 1 ? unit : `${unit}s`;
 }
