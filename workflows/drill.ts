@@ -33,9 +33,10 @@ export const workflow = defineWorkflow({
       backup.drill.databases && backup.databases && service.can('tryDumps') && service.can('endTryDumps');
     const startable = service.can('trial') && service.can('endTrial');
     const files = { root: unpacked('root'), trees: unpacked('trees'), release: unpacked('release') };
+    const filled = loadable ? { dumps: unpacked('dumps'), dumpsAt: unpacked('dumpsAt') } : {};
     const started = service.do(
       'trial',
-      { trial, ...files, registries: registriesOf(context), ...change.gate },
+      { trial, ...files, ...filled, registries: registriesOf(context), ...change.gate },
       { key: 'start', title: 'start it apart', failUnless: 'healthy', retry: { attempts: 1 }, timeoutMs },
     );
 

@@ -1,16 +1,21 @@
 /** Rehearsals of updates on a real engine: a copy is broken in every way and comes back; the project never notices. */
-import { readdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Rehearsal } from '#app/rehearse/rehearse.ts';
 import { canRunDocker, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
+import { hasTool, needs } from '#test/support/needs.ts';
+
+const call = promisify(execFile);
 
 let engine: TestEngine;
 let lab: TestHomelab;
 
 beforeAll(async () => {
-  if (!canRunDocker()) return;
+  if (!canRunDocker() || !hasTool('sqlite3')) return;
   engine = await startDocker();
   lab = await startHomelab(`version: 1
 global: { name: test, host: here, state_dir: DIR/s, log_dir: DIR/log }
@@ -22,7 +27,10 @@ services:
     path: ./shop
     project: shop
     socket: ${engine.socket}
-    backup: { destinations: [usb], quiesce: { timeout: 5m } }
+    backup:
+      destinations: [usb]
+      databases: [{ type: sqlite, path: data/app.db }]
+      quiesce: { timeout: 5m }
   - { name: notes, type: generic, backup: { paths: [DIR/shop], destinations: [usb] } }
 `);
   await lab.write(
@@ -36,10 +44,13 @@ services:
     command: [sleep, "100000"]
     restart: unless-stopped
     stop_grace_period: 1s
-    volumes: ["files:/data"]
+    volumes: ["files:/data", "./data:/app"]
+    healthcheck: { test: [CMD, test, -s, /app/app.db], interval: 1s, retries: 2 }
 volumes: { files: }
 `,
   );
+  await mkdir(join(lab.dir, 'shop/data'));
+  await call('sqlite3', [join(lab.dir, 'shop/data/app.db'), 'CREATE TABLE notes (text)']);
   await engine.compose(join(lab.dir, 'shop'), 'up', '-d');
   await engine.docker('exec', 'the-shop', 'sh', '-c', 'echo precious > /data/note');
   const up = await lab.start(['up', '--port', '0']);
@@ -53,7 +64,10 @@ afterAll(async () => {
   await engine?.[Symbol.asyncDispose]();
 });
 
-beforeEach((context) => needsDocker(context));
+beforeEach((context) => {
+  needsDocker(context);
+  needs(context, 'sqlite3');
+});
 
 async function world(): Promise<string[]> {
   return [

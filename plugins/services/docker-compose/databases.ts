@@ -12,7 +12,7 @@ import type { Source, service } from '#sdk/kinds/service.ts';
 import { isBelow } from '#sdk/mounts.ts';
 import type { ComposeTools } from './config.ts';
 import { coverageOf, isExcluded } from './coverage.ts';
-import { compose } from './docker.ts';
+import { type ComposeProject, compose } from './docker.ts';
 import { type Project, projectNamed, requireProject, servicesOf } from './project.ts';
 import { detailOf } from './release.ts';
 import { putImages } from './update.ts';
@@ -53,7 +53,7 @@ export async function sourcesOf(
   return { sources: leaveOutTrees(leaveOut(all, files), trees), leftOut };
 }
 
-function fileOf({ config }: ComposeTools, path: string): string {
+export function fileOf({ config }: Pick<ComposeTools, 'config'>, path: string): string {
   return resolve(config.path, path);
 }
 
@@ -82,7 +82,7 @@ async function keptAtRest(tools: ComposeTools, project: Project): Promise<(entry
   };
 }
 
-function configured(tools: ComposeTools, project: Project): Configured {
+export function configured(tools: ComposeTools, project: Project): Configured {
   return {
     entries: tools.config.backup.databases,
     file: (path) => fileOf(tools, path),
@@ -115,12 +115,24 @@ export async function dump(
   return { dumps, summary: toldDumps(dumps), warnings: [] };
 }
 
-/** In containers of their own, from the images that run: the project's own are not touched. */
+/** Those of servers outside of the project: its own come into the copy of it that is started. */
 export async function tryDumps(
   tools: ComposeTools,
   wish: InputOf<Actions['tryDumps']>,
 ): Promise<OutputOf<Actions['tryDumps']>> {
-  return reportOf(await tryAll(tools, configured(tools, await requireProject(tools)), wish));
+  const around = configured(tools, await requireProject(tools));
+  const entries = matchedEntries(around, wish.dumps);
+  const outside = wish.dumps.filter((_, index) => entries[index] !== undefined && !isOfCopy(entries[index]));
+  const inside = wish.dumps.filter((dump) => !outside.includes(dump));
+  const report = reportOf(await tryAll(tools, around, { ...wish, dumps: outside }));
+  if (inside.length === 0) return report;
+  const later = `${toldDumps(inside)}: with the copy that is started`;
+  return { ...report, summary: outside.length === 0 ? later : `${report.summary}; ${later}` };
+}
+
+/** Whether a copy of the project has this database of its own. */
+export function isOfCopy(entry: DatabaseEntry): boolean {
+  return entry.type === 'sqlite' || entry.container !== undefined;
 }
 
 export async function endTryDumps(
@@ -149,7 +161,11 @@ export async function load(
 }
 
 /** A server that reads its data when it starts gets it while its container stands still. */
-async function startServers(tools: ComposeTools, project: Project, entries: readonly DatabaseEntry[]): Promise<void> {
+export async function startServers(
+  tools: ComposeTools,
+  project: ComposeProject,
+  entries: readonly DatabaseEntry[],
+): Promise<void> {
   const still = new Set<string>();
   const running = new Set<string>();
   for (const entry of entries) {

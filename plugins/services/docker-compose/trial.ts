@@ -1,11 +1,13 @@
 /** A copy of a project that runs beside it for a while, from files that were unpacked elsewhere, and leaves nothing. */
-import { lstat, mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, chown, lstat, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { parse } from 'yaml';
-import { AutopilotError } from '#kernel/errors.ts';
+import { AutopilotError, systemCode } from '#kernel/errors.ts';
+import { ifThere } from '#kernel/if-there.ts';
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
 import type { Release, RunningImage, service } from '#sdk/kinds/service.ts';
 import type { ComposeTools } from './config.ts';
+import { fillCopy } from './copied-databases.ts';
 import { compose, docker, linesOf } from './docker.ts';
 import { bringImage } from './images.ts';
 import { ComposeModel, isolate, unpackedPlace } from './isolate.ts';
@@ -33,6 +35,7 @@ export async function trial(tools: ComposeTools, input: TrialInput): Promise<Out
   const { file, directory } = await writeProject(tools, { ...input, release, images });
   const place = { name: projectName(input.trial), directory, files: [file] };
   const { services } = detailOf(release);
+  const filled = await fillCopy(tools, place, input);
   await compose(tools, place, { words: ['up', '-d', '--no-build', ...services], timeoutMs: UP_MS });
   const look = async () => (await projectNamed(tools, place.name)).containers;
   // The user's probes speak to the service that lives; what they would say of it proves nothing of this one.
@@ -44,7 +47,7 @@ export async function trial(tools: ComposeTools, input: TrialInput): Promise<Out
   return {
     healthy,
     startMs,
-    summary: healthy ? `${services.join(', ')} started apart: ${summary}` : summary,
+    summary: healthy ? `${[...filled, `${services.join(', ')} started apart`].join('; ')}: ${summary}` : summary,
     warnings,
   };
 }
@@ -104,21 +107,26 @@ async function writeProject(
   const { mounted } = isolate(model, { ...around, resolved: new Map() });
   const resolved = new Map<string, string>();
   for (const path of mounted) resolved.set(path, await resolvedBelow(places, path));
-  for (const path of resolved.values()) await mkdirUnlessThere(path);
+  for (const path of resolved.values()) await makeUnlessThere(root, path);
   const { model: apart } = isolate(model, { ...around, resolved });
   const file = join(dirname(root), 'trial.json');
   await writeFile(file, JSON.stringify(apart), { mode: 0o600 });
   return { file, directory };
 }
 
-/** What is not in the set is an empty directory. */
-async function mkdirUnlessThere(path: string): Promise<void> {
-  if (!(await isThere(path))) await mkdir(path, { recursive: true });
+/** What is not in the set is an empty directory, whose it is on this host: a server that is no root cannot use another's. */
+async function makeUnlessThere(root: string, path: string): Promise<void> {
+  if (await isThere(path)) return;
+  await mkdir(path, { recursive: true });
+  const living = await ifThere(lstat(`/${relative(root, path)}`));
+  if (living?.isDirectory() !== true) return;
+  await chmod(path, living.mode & 0o777);
+  await chown(path, living.uid, living.gid).catch((error: unknown) => {
+    // Who is no root cannot give it away, and unpacked the files as their own as well.
+    if (systemCode(error) !== 'EPERM') throw error;
+  });
 }
 
 async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+  return (await ifThere(lstat(path))) !== undefined;
 }

@@ -67,6 +67,8 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
       root: unpacked.root,
       trees: unpacked.trees,
       release: unpacked.release,
+      dumps: unpacked.dumps,
+      dumpsAt: unpacked.dumpsAt,
       registries: settings.config.registries,
       ...service.update.gate,
     }),
@@ -108,7 +110,14 @@ async function unpackNewest({ settings, service, trial, acting }: CloneWish) {
     action: 'unpack',
     plugin: ARCHIVE,
     uses: [place],
-    input: { service: name, destination: place.name, place: trial, maxBytes: drill.maxBytes, encryption },
+    input: {
+      service: name,
+      destination: place.name,
+      place: trial,
+      maxBytes: drill.maxBytes,
+      dumps: drill.databases,
+      encryption,
+    },
   });
 }
 

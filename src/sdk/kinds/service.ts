@@ -227,6 +227,8 @@ export const service = kind('service', 'A program with data worth keeping', {
         root: z.string().startsWith('/').describe('The directory below which the whole paths lie'),
         trees: z.array(UnpackedTree),
         release: Release.nullable().describe('What ran when the files were captured'),
+        dumps: z.array(Dump).default([]).describe('Dumps of databases that the copy is to be filled from'),
+        dumpsAt: z.string().startsWith('/').optional().describe('The directory of the dumps'),
         registries: Registries,
         timeoutMs: z.number().int().positive(),
         stableForMs: z.number().int().nonnegative(),
