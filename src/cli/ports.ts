@@ -3,6 +3,7 @@ import type { AskedCheck } from '#app/ask-checks.ts';
 import type { Backups, BackupsOptions } from '#app/backup-types.ts';
 import type { TestResult } from '#app/channels.ts';
 import type { ScheduleView } from '#app/forecast.ts';
+import type { GuestBackups } from '#app/guest-backups.ts';
 import type { CheckView, HealthView, IncidentView, Uptimes } from '#app/health-view.ts';
 import type { Rehearsal, RehearseWish } from '#app/rehearse/rehearse.ts';
 import type { Settings } from '#app/settings.ts';
@@ -157,4 +158,6 @@ export interface Rooms {
   rehearse(settings: Settings, wish: RehearseWish): Promise<Rehearsal>;
   /** Asks the service's own plugin, on this host; a service of another host is `unknown` here. */
   serviceState(settings: Settings, service: string): Promise<ServiceState>;
+  /** Asks the hypervisor. @throws AutopilotError HA_USAGE for a service whose guest has none. */
+  guestBackups(settings: Settings, service: string, signal: AbortSignal): Promise<GuestBackups>;
 }

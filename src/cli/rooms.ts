@@ -77,6 +77,8 @@ export const realRooms: Rooms = {
   findService: async ({ config: known }, name) => (await import('#app/planning.ts')).serviceNamed(known, name),
   rehearse: async (settings, wish) => (await import('#app/rehearse/rehearse.ts')).rehearse(settings, wish),
   serviceState: async (settings, service) => (await import('#app/service-state.ts')).serviceState(settings, service),
+  guestBackups: async (settings, service, signal) =>
+    (await import('#app/guest-backups.ts')).guestBackups(settings, service, signal),
 };
 
 async function checkUpdates(

@@ -245,3 +245,31 @@ test('services are shown with state and last backup; what is not known is never 
   expect(stdout).toMatch(/paperless +down +– +nas +never +– +never +– +502 from \/healthz/);
   expect(JSON.parse(json.stdout).services[1]).toMatchObject({ name: 'paperless', state: 'down', lastBackup: null });
 });
+
+test('backups of a whole guest are shown with what is known of each; the names are what restore-guest takes', async () => {
+  const backup = (id: string, more: object) => ({
+    id,
+    guest: '104',
+    storage: 'vault',
+    createdAt: '2026-03-01T01:00:00.000Z',
+    sizeBytes: 2_000_000_000,
+    run: 'r1',
+    verified: null,
+    ...more,
+  });
+  const backups = [backup('vault:c', { run: null, verified: true }), backup('vault:b', { verified: false })];
+  const found = { hypervisor: 'pve', guest: '104', backups };
+  const rooms = { guestBackups: async () => found };
+
+  const { stdout, status } = await withBackups({}, { rooms }).run('backups', 'guest', 'notes');
+  const json = await withBackups({}, { rooms }).run('backups', 'guest', 'notes', '--json');
+  const none = { guestBackups: async () => ({ ...found, backups: [] }) };
+  const empty = await withBackups({}, { rooms: none }).run('backups', 'guest', 'notes');
+
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^BACKUPS OF 104 ON pve +MADE/);
+  expect(stdout).toMatch(/vault:c +01:00 +2\.0 GB +checked by pve, not ours\n/);
+  expect(stdout).toMatch(/vault:b +01:00 +2\.0 GB +damaged/);
+  expect(JSON.parse(json.stdout)).toEqual({ service: 'notes', ...found, lastDrill: null });
+  expect(empty.stdout).toBe('pve has no backup of 104.\n');
+});

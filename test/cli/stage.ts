@@ -159,6 +159,7 @@ function roomsOf({ controller, rooms, config }: StageOptions): Rooms {
     beat: away,
     findService: async (_settings, name) => serviceNamed(name),
     rehearse: away,
+    guestBackups: away,
     serviceState: async () => ({ state: 'unknown', version: null, detail: '' }),
     ...rooms,
   };

@@ -131,6 +131,18 @@ const pruneCommand: CommandSpec = {
   run: async (context, call) => (await import('#cli/actions/check-backups.ts')).pruneBackups(context, call),
 };
 
+const guestCommand: CommandSpec = {
+  name: 'guest',
+  summary: 'list the backups of the whole guest of a service',
+  details:
+    'Asks the hypervisor which backups of the whole guest it keeps, newest first: those of our runs and those that it made by itself. Their names are what `enqueue restore-guest --input from=NAME` takes.',
+  arguments: [{ name: '<service>', text: 'service that names a guest' }],
+  json: true,
+  examples: [{ line: 'homelab-autopilot backups guest notes', text: 'of the guest that notes runs in' }],
+  endsInOrder: true,
+  run: async (context, call) => (await import('#cli/actions/guest-backups.ts')).listGuestBackups(context, call),
+};
+
 export const backupsCommand: CommandSpec = {
   name: 'backups',
   summary: 'restore points: list, verify, look into, restore, pin',
@@ -150,6 +162,7 @@ export const backupsCommand: CommandSpec = {
     pinCommand,
     unpinCommand,
     pruneCommand,
+    guestCommand,
   ],
   whenBare: 'list',
 };
