@@ -4,6 +4,7 @@ import type { Absences } from '#app/absences.ts';
 import { checkSettings } from '#app/check-settings.ts';
 import { ARCHIVE, refOf } from '#app/plugin-ref.ts';
 import type { Settings } from '#app/settings.ts';
+import { explain } from '#config/explain.ts';
 import { asJson, isObject } from '#config/instances.ts';
 import type { BackupConfig, Config, HypervisorConfig, ServiceConfig } from '#config/types.ts';
 import type { RestorePointView } from '#engine/requests.ts';
@@ -51,6 +52,20 @@ export function serviceNamed(config: Config, name: string): ServiceConfig {
   });
 }
 
+function refusedInput(
+  { name, input }: Workflow,
+  value: JsonObject,
+  issues: readonly z.core.$ZodIssue[],
+): AutopilotError {
+  const explained = issues.flatMap((issue) => explain(issue, { schema: input, value, shown: true }));
+  const what = explained.map(({ path, message }) =>
+    message.startsWith('unknown key') ? message : `${path.join('.')}: ${message}`,
+  );
+  return new AutopilotError('HA_USAGE', `--input for ${name}: ${what.join('; ')}`, {
+    next: `It takes: ${Object.keys(input.shape).join(', ') || 'no input'}`,
+  });
+}
+
 /** What plans are made from: the configuration, what the history knows, and which hosts can reach hypervisors now. */
 export interface Planner {
   settings: Pick<Settings, 'config' | 'catalog'>;
@@ -86,12 +101,7 @@ export function makePlan(
   request: { run: string; service: ServiceConfig; input: JsonObject },
 ): Plan {
   const input = workflow.input.strict().safeParse(request.input);
-  if (!input.success) {
-    const [issue] = input.error.issues;
-    throw new AutopilotError('HA_USAGE', `--input for ${workflow.name}: ${issue?.message ?? 'not accepted'}`, {
-      next: `It takes: ${Object.keys(workflow.input.shape).join(', ') || 'no input'}`,
-    });
-  }
+  if (!input.success) throw refusedInput(workflow, request.input, input.error.issues);
   const { service: target } = request;
   return {
     format: 1,
