@@ -5,7 +5,7 @@ import type { GuestBackup } from '#sdk/kinds/hypervisor.ts';
 import { type Archive, Archives } from './answers.ts';
 import { type Pve, read } from './api.ts';
 import { STORAGE } from './config.ts';
-import { type At, failure, onGuest } from './guests.ts';
+import { type At, failure, type GuestType, onGuest } from './guests.ts';
 import { type StoragePlace, storagePlaces } from './storages.ts';
 import { perform, settled } from './tasks.ts';
 
@@ -78,7 +78,7 @@ export async function retainBackups(pve: Pve, guest: string, keep: number) {
 export interface Kept {
   archive: Archive;
   node: string;
-  type: 'lxc' | 'qemu';
+  type: GuestType;
 }
 
 /** @param node where it must be; undefined: any that sees its storage. @throws AutopilotError HA_NOT_FOUND. */

@@ -6,9 +6,12 @@ import { type Pve, read, unreachable } from './api.ts';
 import { refusal } from './refusals.ts';
 import type { End, Place } from './tasks.ts';
 
+/** A container or a virtual machine, in the words of paths. */
+export type GuestType = 'lxc' | 'qemu';
+
 /** One guest, where it was found. */
 export interface At extends Place {
-  type: 'lxc' | 'qemu';
+  type: GuestType;
 }
 
 const VMID = /^[1-9][0-9]{2,8}$/;

@@ -3,11 +3,11 @@ import { AutopilotError } from '#kernel/errors.ts';
 import { GuestConfig, Version } from './answers.ts';
 import { type Pve, read } from './api.ts';
 import { archiveOf, type Kept } from './backups.ts';
-import { type At, failure, onGuest, pathOf, presentAt, stateOf, unknownOutcome } from './guests.ts';
+import { type At, failure, type GuestType, onGuest, pathOf, presentAt, stateOf, unknownOutcome } from './guests.ts';
 import { bring } from './power.ts';
 import { refusal } from './refusals.ts';
 import { missingOn } from './rights.ts';
-import { bridgesIn, type Disk, disksIn, obstacles, type Settings, settingsInArchive, type Type } from './settings.ts';
+import { bridgesIn, type Disk, disksIn, obstacles, type Settings, settingsInArchive } from './settings.ts';
 import { asWish } from './snapshots.ts';
 import { nodeFor } from './storages.ts';
 import { perform, settled } from './tasks.ts';
@@ -40,7 +40,7 @@ export function storagesOf(disks: readonly Disk[]): string[] {
 
 async function missingRights(
   pve: Pve,
-  { id, type, settings, there }: { id: string; type: Type; settings: Settings; there: boolean },
+  { id, type, settings, there }: { id: string; type: GuestType; settings: Settings; there: boolean },
 ): Promise<string[]> {
   const onGuestItself = [
     there ? 'VM.Backup' : 'VM.Allocate',
@@ -117,7 +117,7 @@ async function makeAnew(pve: Pve, id: string, { backup, state: wanted }: Wish): 
  * @param storage where all of them go. Default: where each was
  */
 export function sourceOf(
-  type: Type,
+  type: GuestType,
   backup: string,
   disks: readonly Disk[],
   storage?: string,

@@ -2,8 +2,8 @@
 import { parseSize } from '#kernel/size.ts';
 import { Text } from './answers.ts';
 import { type Pve, read } from './api.ts';
+import type { GuestType } from './guests.ts';
 
-export type Type = 'lxc' | 'qemu';
 export type Settings = Readonly<Record<string, unknown>>;
 
 export interface Disk {
@@ -36,7 +36,7 @@ export async function settingsInArchive(pve: Pve, node: string, volume: string):
   return Object.fromEntries(pairs.flatMap((pair) => (pair === null ? [] : [[pair[1], pair[2]?.trim()]])));
 }
 
-export function disksIn(type: Type, settings: Settings): { disks: Disk[]; ofNode: NodePath[] } {
+export function disksIn(type: GuestType, settings: Settings): { disks: Disk[]; ofNode: NodePath[] } {
   const disks: Disk[] = [];
   const ofNode: NodePath[] = [];
   for (const [key, value] of Object.entries(settings)) {
@@ -58,7 +58,7 @@ function sizeOf(all: readonly string[]): Pick<Disk, 'bytes' | 'options'> {
 }
 
 /** Of a container only what is said to be; of a machine all but what is said not to be. */
-function isBackedUp(type: Type, key: string, options: readonly string[]): boolean {
+function isBackedUp(type: GuestType, key: string, options: readonly string[]): boolean {
   const said = options.find((one) => one.startsWith('backup='))?.slice('backup='.length);
   return type === 'qemu' ? said !== '0' : key === 'rootfs' || said === '1';
 }
@@ -75,12 +75,12 @@ export function bridgesIn(settings: Settings): string[] {
 }
 
 /** Why a guest would not be again as the archive has it; empty when it would. @param present null: there is none now. */
-export function obstacles(type: Type, archived: Settings, present: Settings | null): string[] {
+export function obstacles(type: GuestType, archived: Settings, present: Settings | null): string[] {
   return [...beyondToken(type, archived), ...(present === null ? [] : leftOut(type, present))];
 }
 
 /** A token is never root@pam, not even one of that user. */
-function beyondToken(type: Type, archived: Settings): string[] {
+function beyondToken(type: GuestType, archived: Settings): string[] {
   const { ofNode } = disksIn(type, archived);
   const mounts = ofNode.map(({ key, path }) => `${key} is ${path} of the node itself`);
   const raw = Object.keys(archived).filter((key) => key.startsWith('lxc.'));
@@ -96,7 +96,7 @@ function isPassedThrough(key: string): boolean {
 }
 
 /** Disks that it has now and that no backup holds. */
-function leftOut(type: Type, present: Settings): string[] {
+function leftOut(type: GuestType, present: Settings): string[] {
   const lost = type === 'lxc' ? 'would be erased' : 'would be detached';
   const disks = disksIn(type, present).disks.filter(({ backedUp }) => !backedUp);
   const unused = type === 'lxc' ? Object.keys(present).filter((key) => /^unused\d+$/.test(key)) : [];
@@ -107,7 +107,7 @@ function leftOut(type: Type, present: Settings): string[] {
 }
 
 /** What a copy must not have while the original is there, and cannot be rid of; empty when it may be started. */
-export function notForCopies(type: Type, archived: Settings): string[] {
+export function notForCopies(type: GuestType, archived: Settings): string[] {
   const shared = type === 'lxc' ? /^hookscript$/ : /^(?:hookscript|args|ivshmem|(?:hostpci|virtiofs|parallel)\d+)$/;
   const { ofNode } = disksIn(type, archived);
   const found = Object.entries(archived).filter(([key, value]) => {

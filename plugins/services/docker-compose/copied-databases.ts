@@ -59,6 +59,6 @@ function ofTheCopy(error: unknown): unknown {
   if (!(error instanceof AutopilotError)) return error;
   return new AutopilotError('HA_DUMP_INVALID', `a dump cannot be loaded into the copy: ${error.message}`, {
     cause: error,
-    next: 'see what its server says; backup.drill.databases: false leaves dumps out of drills',
+    next: 'a new server on a new host would say the same: have its image make what is missing, as by a script in /docker-entrypoint-initdb.d; or leave dumps out by  backup.drill.databases: false',
   });
 }

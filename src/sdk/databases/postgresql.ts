@@ -121,9 +121,19 @@ async function load(server: Server<PostgresqlEntry>, { name, tables }: Dump, pat
   } catch (error) {
     tools.signal.throwIfAborted();
     if (!(error instanceof AutopilotError) || error.code !== 'HA_COMMAND_FAILED') throw error;
+    const role = missingRole(error);
     throw new AutopilotError('HA_COMMAND_FAILED', `${name} at ${place} was left as it is: ${error.message}`, {
       cause: error,
-      next: 'see what the server says; nobody else may use the database meanwhile',
+      next:
+        role === undefined
+          ? 'see what the server says; nobody else may use the database meanwhile'
+          : `roles are in no dump; make it, and run it again:  CREATE ROLE "${role}" LOGIN`,
     });
   }
+}
+
+/** The role that the server lacks, as it says. */
+export function missingRole(error: unknown): string | undefined {
+  const text = error instanceof AutopilotError ? error.message : '';
+  return /role "([\w.$@-]{1,63})" does not exist/.exec(text)?.[1];
 }

@@ -1,11 +1,10 @@
 /** How a server of each sort is set up in a room of its own, and how a dump gets into it. */
 import { readdir } from 'node:fs/promises';
-import { AutopilotError } from '#kernel/errors.ts';
 import { ifThere } from '#kernel/if-there.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { KeyValueEntry, MysqlEntry, PostgresqlEntry, ServerEntry } from '#sdk/databases/entry.ts';
 import { mysql } from '#sdk/databases/mysql.ts';
-import { askPostgresql, postgresql } from '#sdk/databases/postgresql.ts';
+import { askPostgresql, missingRole, postgresql } from '#sdk/databases/postgresql.ts';
 import { keysOf, requireKeys } from '#sdk/databases/redis-server.ts';
 import type { Server } from '#sdk/databases/server.ts';
 import { loadInto } from '#sdk/databases/stream.ts';
@@ -71,7 +70,6 @@ function ofPostgresql(entry: PostgresqlEntry, room: Room, folder: string): Recip
   };
 }
 
-const MISSING_ROLE = /role "([\w.$@-]{1,63})" does not exist/;
 const MOST_ROLES = 50;
 
 /** Roles belong to the server and are in no dump; those that it names are made without any right. */
@@ -81,7 +79,7 @@ async function loadWithRoles(server: Server<PostgresqlEntry>, dump: Dump, path: 
       await postgresql(server).load(dump, path);
       return;
     } catch (error) {
-      const [, role] = MISSING_ROLE.exec(error instanceof AutopilotError ? error.message : '') ?? [];
+      const role = missingRole(error);
       if (role === undefined || made === MOST_ROLES) throw error;
       await askPostgresql(server, 'postgres', `CREATE ROLE "${role}" NOLOGIN`);
     }
