@@ -36,7 +36,7 @@ export const workflow = defineWorkflow({
     const filled = loadable ? { dumps: unpacked('dumps'), dumpsAt: unpacked('dumpsAt') } : {};
     const started = service.do(
       'trial',
-      { trial, ...files, ...filled, registries: registriesOf(context), ...change.gate },
+      { trial, ...files, ...filled, probes: backup.drill.probes, registries: registriesOf(context), ...change.gate },
       { key: 'start', title: 'start it apart', failUnless: 'healthy', retry: { attempts: 1 }, timeoutMs },
     );
 

@@ -183,6 +183,7 @@ function withoutBackup({ global }: Config): Pick<BackupConfig, PlannedBackup> {
       maxBytes: 0,
       timeoutMs: global.timeoutMs,
       databases: true,
+      probes: true,
       guest: null,
       schedule: null,
       ping: null,

@@ -93,6 +93,7 @@ function compileDrill(
     maxBytes: drill.max_bytes,
     timeoutMs: drill.timeout,
     databases: drill.databases,
+    probes: drill.probes,
     guest: compileGuestDrill(drill.guest),
   };
 }

@@ -88,6 +88,12 @@ export const Backup = z.object({
         .boolean()
         .default(true)
         .describe('Whether dumps of databases are loaded into servers of the drill’s own, where such can be had'),
+      probes: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether probes that ask at ports of a copied project are asked of the copy; false for one that needs the world',
+        ),
       guest: guestDrillField(),
     })
     .prefault({})

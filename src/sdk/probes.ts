@@ -9,6 +9,7 @@ import { askLog, LogProbe } from '#sdk/probes/log.ts';
 import { askPing, PingProbe } from '#sdk/probes/ping.ts';
 import { askProcess, ProcessProbe } from '#sdk/probes/process.ts';
 import { ProbeResult } from '#sdk/probes/result.ts';
+import type { Detour } from '#sdk/probes/route.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
 import { askSystemd, SystemdProbe } from '#sdk/probes/systemd.ts';
 import { askTcp, TcpProbe } from '#sdk/probes/tcp.ts';
@@ -52,9 +53,9 @@ export async function watchProbes(
   return verdictOf(await watch(async () => ({ results: await look(), began: '' }), timing, tools), 'probe');
 }
 
-/** Asks all probes once, at the same time. */
-export async function lookThrough(tools: Tools, probes: readonly Probe[]): Promise<Look> {
-  const all = await Promise.all(probes.map(async (probe) => askOne(tools, probe)));
+/** Asks all probes once, at the same time. @param detour for those of http and tcp, when a copy is to be asked */
+export async function lookThrough(tools: Tools, probes: readonly Probe[], detour?: Detour): Promise<Look> {
+  const all = await Promise.all(probes.map(async (probe) => askOne(tools, probe, detour)));
   return { results: all.map(({ result }) => result), began: all.map(({ began }) => began).join() };
 }
 
@@ -79,20 +80,22 @@ export function badIn(results: readonly Pick<ProbeResult, 'probe' | 'ok' | 'deta
 
 const NOTHING = 'no probes are configured, so nothing was checked';
 
-async function askOne(tools: Tools, probe: Probe): Promise<{ result: ProbeResult; began: string }> {
+async function askOne(tools: Tools, probe: Probe, detour?: Detour): Promise<{ result: ProbeResult; began: string }> {
   const started = performance.now();
-  const seen = await ask(tools, probe).catch((error: unknown): Seen => ({ ok: false, detail: errorText(error) }));
+  const seen = await ask(tools, probe, detour).catch(
+    (error: unknown): Seen => ({ ok: false, detail: errorText(error) }),
+  );
   const { began = '', ...told } = seen;
   const durationMs = Math.round(performance.now() - started);
   return { result: { probe: inWords(probe), ...told, durationMs }, began };
 }
 
-async function ask(tools: Tools, probe: Probe): Promise<Seen> {
+async function ask(tools: Tools, probe: Probe, detour?: Detour): Promise<Seen> {
   switch (probe.type) {
     case 'http':
-      return askHttp(tools, probe);
+      return askHttp(tools, probe, detour);
     case 'tcp':
-      return askTcp(tools, probe);
+      return askTcp(tools, probe, detour);
     case 'dns':
       return askDns(tools, probe);
     case 'ping':

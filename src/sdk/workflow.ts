@@ -87,6 +87,8 @@ export interface DrillFacts {
   timeoutMs: number;
   /** Whether dumps are loaded into servers of the drill's own. */
   databases: boolean;
+  /** Whether the service's probes are asked of a copy that is started. */
+  probes: boolean;
   /** Of backups of the whole guest; null: they are not tried. */
   guest: GuestDrillRules | null;
 }

@@ -80,6 +80,7 @@ export function serviceNamed(name: string, more: Partial<ServiceConfig> = {}): S
         ping: null,
         destination: null,
         databases: true,
+        probes: true,
         guest: null,
         maxBytes: 50 * 2 ** 30,
         timeoutMs: 3_600_000,

@@ -44,7 +44,7 @@ describe('config show', () => {
         destinations: ['usb', 'vault'],
         compression: { algorithm: 'zstd', level: 3 },
         retention: { keep_daily: 7, min_keep: 1 },
-        drill: { schedule: null, max_bytes: '50G', timeout: '1h', databases: true },
+        drill: { schedule: null, max_bytes: '50G', timeout: '1h', databases: true, probes: true },
       },
       monitoring: {
         enabled: true,
@@ -81,7 +81,7 @@ describe('config show', () => {
             destinations: ['usb', 'vault'],
             compression: { algorithm: 'zstd', level: 3 },
             retention: { keep_daily: 7, min_keep: 1 },
-            drill: { schedule: null, max_bytes: '50G', timeout: '1h', databases: true },
+            drill: { schedule: null, max_bytes: '50G', timeout: '1h', databases: true, probes: true },
             paths: ['/srv/notes'],
             exclude: [],
             quiesce: { stop: [], timeout: '60s' },

@@ -14,7 +14,7 @@ const call = promisify(execFile);
 
 const SERVER = 'dockerd';
 const TOOLS = ['docker', SERVER, 'docker-compose', 'busybox', 'tar', 'umount'];
-const COMMANDS = ['sh', 'sleep', 'cat', 'head', 'test', 'touch', 'true', 'rm'];
+const COMMANDS = ['sh', 'sleep', 'cat', 'head', 'test', 'touch', 'true', 'rm', 'httpd'];
 
 /** Made from this system's static busybox, since there is no registry to pull from. */
 export const IMAGE = 'busybox:test';

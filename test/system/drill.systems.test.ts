@@ -5,13 +5,16 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { RunDetail } from '#engine/run.ts';
 import { canRunDocker, IMAGE, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
 import { startHomelab, type TestHomelab } from '#test/support/homelab.ts';
+import { freePort } from '#test/support/redis.ts';
 
 let engine: TestEngine;
 let lab: TestHomelab;
+let port: number;
 
 beforeAll(async () => {
   if (!canRunDocker()) return;
   engine = await startDocker();
+  port = await freePort();
   lab = await startHomelab(`version: 1
 global: { name: test, host: here, state_dir: DIR/state, log_dir: DIR/log }
 destinations: { usb: { type: local, path: DIR/usb } }
@@ -24,6 +27,13 @@ services:
     socket: ${engine.socket}
     validate: [{ type: command, command: ["false"] }]
     backup: { destinations: [usb], paths: [DIR/media], quiesce: { timeout: 20s } }
+  - name: site
+    type: docker-compose
+    path: ./site
+    project: site
+    socket: ${engine.socket}
+    validate: [{ type: http, url: "http://localhost:${port}/note", body_contains: precious }]
+    backup: { destinations: [usb], quiesce: { timeout: 20s } }
 `);
   await lab.write('faults/.here', '');
   vi.stubEnv('HOMELAB_AUTOPILOT_FAULTS', join(lab.dir, 'faults'));
@@ -73,8 +83,8 @@ beforeEach(async (context) => {
   await lab.backup('shop');
 });
 
-async function drill(input: string[] = []): Promise<RunDetail> {
-  return await lab.run('drill', 'shop', input);
+async function drill(input: string[] = [], service = 'shop'): Promise<RunDetail> {
+  return await lab.run('drill', service, input);
 }
 
 /** Everything on the engine, and in the staging directory. */
@@ -122,6 +132,39 @@ test('a worker that is killed while a copy is started leaves nothing of it', asy
   await access(join(lab.dir, 'faults', 'done~step.effect'));
   expect(run).toMatchObject({ status: 'succeeded' });
   expect(await world()).toEqual(before);
+});
+
+test('a probe that asks at a port of the project is asked of its copy, and tells what is wrong with it', async () => {
+  const [good, spoiled] = ['precious', 'spoiled'];
+  await lab.write(
+    'site/compose.yaml',
+    `services:
+  web:
+    image: "${IMAGE}"
+    init: true
+    command: [httpd, -f, -p, "80", -h, /data]
+    ports: ["127.0.0.1:${port}:80"]
+    stop_grace_period: 1s
+    volumes: ["./data:/data"]
+`,
+  );
+  await lab.write('site/data/note', good);
+  await engine.compose(join(lab.dir, 'site'), 'up', '-d');
+  await lab.backup('site');
+  await lab.write('site/data/note', spoiled);
+  const before = await world();
+
+  const proven = await drill([], 'site');
+
+  expect(proven).toMatchObject({ status: 'succeeded', reason: null });
+  expect(proven.steps.find(({ action }) => action === 'trial')?.summary).toContain('all 2 checks are good');
+  expect(await world()).toEqual(before);
+  // The living one has been mended when the drill of its spoiled backup looks.
+  await lab.backup('site');
+  await lab.write('site/data/note', good);
+  const failed = await drill([], 'site');
+  expect(failed.reason).toContain(`/note: answered 200, but without the text "${good}"`);
+  expect(await world()).toEqual([...before.slice(0, 4), expect.anything(), before[5]]);
 });
 
 /** How many steps of a drill have taken effect when the copy was started. */

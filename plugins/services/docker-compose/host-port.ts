@@ -16,6 +16,7 @@ const Config = z.object({
 
 const LongForm = z.object({
   published: z.union([z.string(), z.number()]),
+  target: z.union([z.string(), z.number()]).default(''),
   host_ip: z.string().default(''),
   protocol: z.string().default('tcp'),
 });
@@ -24,13 +25,44 @@ const LongForm = z.object({
 export function portsInConfig(text: string): HostPort[] {
   const config = Config.safeParse(parse(text));
   const written = Object.values(config.data?.services ?? {}).flatMap(({ ports }) => ports ?? []);
-  return written.flatMap((one) => {
-    const long = LongForm.safeParse(one);
-    if (long.success) return hostPort(long.data.host_ip, String(long.data.published), long.data.protocol);
-    const [, ip = '', port = '', protocol = 'tcp'] =
-      /^(?:\[?([\d.a-fA-F:]+?)\]?:)?(\d+):\d+(?:\/(\w+))?$/.exec(String(one)) ?? [];
-    return hostPort(ip, port, protocol);
-  });
+  return written.flatMap(published).flatMap(({ ip, port, protocol }) => hostPort(ip, port, protocol));
+}
+
+/** A port of the host, and the one of a Compose service that it leads to. */
+export interface Forward {
+  service: string;
+  port: number;
+  target: number;
+}
+
+/** The TCP ports that Compose services publish, as far as they are written. */
+export function forwardsOf(services: Readonly<Record<string, { ports?: unknown[] | null | undefined }>>): Forward[] {
+  return Object.entries(services).flatMap(([service, { ports }]) =>
+    (ports ?? []).flatMap(published).flatMap(({ port, target, protocol }) => {
+      const [found] = hostPort('', port, protocol);
+      if (found?.protocol !== 'tcp' || !/^\d+$/.test(target)) return [];
+      return [{ service, port: found.port, target: Number(target) }];
+    }),
+  );
+}
+
+interface Published {
+  ip: string;
+  port: string;
+  target: string;
+  protocol: string;
+}
+
+function published(one: unknown): Published[] {
+  const long = LongForm.safeParse(one);
+  if (long.success) {
+    const { published: port, target, host_ip: ip, protocol } = long.data;
+    return [{ ip, port: String(port), target: String(target), protocol }];
+  }
+  const short = /^(?:\[?([\d.a-fA-F:]+?)\]?:)?(\d+):(\d+)(?:\/(\w+))?$/.exec(String(one));
+  if (short === null) return [];
+  const [, ip = '', port = '', target = '', protocol = 'tcp'] = short;
+  return [{ ip, port, target, protocol }];
 }
 
 /** Nothing for what is not one port of TCP or UDP. */

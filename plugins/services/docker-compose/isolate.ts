@@ -73,6 +73,7 @@ const Service = z.looseObject({
   networks: z.union([z.array(z.string()), z.record(z.string(), Unknown.nullable())]).optional(),
   container_name: z.string().optional(),
   links: z.array(z.string()).optional(),
+  ports: z.array(z.unknown()).nullish(),
   depends_on: z.union([z.array(z.string()), Unknown]).optional(),
   volumes: z.array(z.union([z.string(), Unknown])).optional(),
   cap_add: z.array(z.string()).optional(),

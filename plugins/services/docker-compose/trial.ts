@@ -8,6 +8,7 @@ import type { InputOf, OutputOf } from '#sdk/contract.ts';
 import type { Release, RunningImage, service } from '#sdk/kinds/service.ts';
 import type { ComposeTools } from './config.ts';
 import { fillCopy } from './copied-databases.ts';
+import { askable, type Doors, detourTo, doorsOf, reachesContainers } from './copied-probes.ts';
 import { compose, docker, linesOf } from './docker.ts';
 import { bringImage } from './images.ts';
 import { ComposeModel, isolate, unpackedPlace } from './isolate.ts';
@@ -32,16 +33,18 @@ export async function trial(tools: ComposeTools, input: TrialInput): Promise<Out
   await endTrial(tools, input);
   const began = performance.now();
   const images = await namedImages(tools, input, release);
-  const { file, directory } = await writeProject(tools, { ...input, release, images });
+  const { file, directory, doors } = await writeProject(tools, { ...input, release, images });
   const place = { name: projectName(input.trial), directory, files: [file] };
   const { services } = detailOf(release);
   const filled = await fillCopy(tools, place, input);
   await compose(tools, place, { words: ['up', '-d', '--no-build', ...services], timeoutMs: UP_MS });
   const look = async () => (await projectNamed(tools, place.name)).containers;
-  // The user's probes speak to the service that lives; what they would say of it proves nothing of this one.
-  const { healthy, summary } = await watchProject(tools, look, { ...input, probes: [] });
+  const asked = input.probes ? askable(tools.config.validate, doors) : [];
+  const probes = asked.length > 0 && (await reachesContainers(tools)) ? asked : [];
+  const detour = async () => await detourTo(tools, await look(), doors);
+  const { healthy, summary } = await watchProject(tools, look, { ...input, probes, detour });
   const startMs = Math.max(0, Math.round(performance.now() - began - input.stableForMs));
-  const left = tools.config.validate.length;
+  const left = input.probes ? tools.config.validate.length - probes.length : 0;
   const warnings =
     left === 0 ? [] : [`${left} of its probes not asked: they would ask the service that lives, and not its copy`];
   return {
@@ -93,7 +96,7 @@ async function namedImages(
 async function writeProject(
   tools: ComposeTools,
   { root, trees, release, images }: TrialInput & { release: Release; images: ReadonlyMap<string, string> },
-): Promise<{ file: string; directory: string }> {
+): Promise<{ file: string; directory: string; doors: Doors }> {
   const detail = detailOf(release);
   const places = { root, trees };
   const files = detail.files.map((path) => unpackedPlace(places, path));
@@ -111,7 +114,7 @@ async function writeProject(
   const { model: apart } = isolate(model, { ...around, resolved });
   const file = join(dirname(root), 'trial.json');
   await writeFile(file, JSON.stringify(apart), { mode: 0o600 });
-  return { file, directory };
+  return { file, directory, doors: doorsOf(model) };
 }
 
 /** What is not in the set is an empty directory, whose it is on this host: a server that is no root cannot use another's. */

@@ -1,6 +1,7 @@
 /** Whether a project works: its containers by what the engine says of them, and the user's probes. */
 import { errorText } from '#kernel/errors.ts';
 import { judgeContainer } from '#sdk/probes/container.ts';
+import type { Detour } from '#sdk/probes/route.ts';
 import { type Look as Looked, watch } from '#sdk/probes/watch.ts';
 import { lookThrough, type Probe, type ProbeResult, type ProbeTiming, type Verdict, verdictOf } from '#sdk/probes.ts';
 import type { ComposeTools } from './config.ts';
@@ -13,14 +14,15 @@ export type Look = () => Promise<Container[]>;
 export async function watchProject(
   tools: ComposeTools,
   look: Look,
-  timing: ProbeTiming & { probes?: readonly Probe[] },
+  timing: ProbeTiming & { probes?: readonly Probe[]; detour?: () => Promise<Detour> },
 ): Promise<Verdict> {
-  const { probes = tools.config.validate } = timing;
-  return verdictOf(await watch(async () => askAll(tools, look, probes), timing, tools), 'check');
+  const { probes = tools.config.validate, detour } = timing;
+  const askProbes = async () => await lookThrough(tools, probes, await detour?.());
+  return verdictOf(await watch(async () => askAll(look, askProbes), timing, tools), 'check');
 }
 
-async function askAll(tools: ComposeTools, look: Look, probes: readonly Probe[]): Promise<Looked> {
-  const [seen, asked] = await Promise.all([lookAt(look), lookThrough(tools, probes)]);
+async function askAll(look: Look, askProbes: () => Promise<Looked>): Promise<Looked> {
+  const [seen, asked] = await Promise.all([lookAt(look), askProbes()]);
   return { results: [...seen.results, ...asked.results], began: `${seen.began};${asked.began}` };
 }
 

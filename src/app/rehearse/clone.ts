@@ -69,6 +69,7 @@ export async function makeClone(wish: CloneWish): Promise<Clone> {
       release: unpacked.release,
       dumps: unpacked.dumps,
       dumpsAt: unpacked.dumpsAt,
+      probes: service.backup?.drill.probes,
       registries: settings.config.registries,
       ...service.update.gate,
     }),

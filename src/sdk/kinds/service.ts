@@ -229,6 +229,7 @@ export const service = kind('service', 'A program with data worth keeping', {
         release: Release.nullable().describe('What ran when the files were captured'),
         dumps: z.array(Dump).default([]).describe('Dumps of databases that the copy is to be filled from'),
         dumpsAt: z.string().startsWith('/').optional().describe('The directory of the dumps'),
+        probes: z.boolean().default(true).describe('Ask those of the user’s probes that can be asked of the copy'),
         registries: Registries,
         timeoutMs: z.number().int().positive(),
         stableForMs: z.number().int().nonnegative(),

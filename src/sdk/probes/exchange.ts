@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { AutopilotError } from '#kernel/errors.ts';
 import { withoutBrackets } from '#sdk/address.ts';
 import { encrypt, type Trust } from '#sdk/probes/certificate.ts';
-import { open, type Route } from '#sdk/probes/route.ts';
+import { type Detour, type Goal, open, type Route } from '#sdk/probes/route.ts';
 import type { Tools } from '#sdk/tools.ts';
 
 /** As much of an answer is read. */
@@ -20,6 +20,7 @@ export interface Ask {
   follow: boolean;
   trust: Trust;
   route?: Route | undefined;
+  detour?: Detour | undefined;
   signal: AbortSignal;
 }
 
@@ -31,6 +32,8 @@ export interface Answer {
   cut: boolean;
   ip: string | undefined;
   expires: Date | undefined;
+  /** A redirection that leads out of the copy that was asked: it was not followed. */
+  ledAway: boolean;
 }
 
 /** Told as soon as the first connection stands, encrypted where that is asked for. */
@@ -45,10 +48,11 @@ export async function exchange(tools: Pick<Tools, 'secret'>, first: Ask, onConne
     try {
       const answer = await send(ask, socket);
       const target = ask.follow ? redirection(answer, ask.url) : undefined;
-      if (target === undefined) {
+      const ledAway = target !== undefined && ask.detour?.(goalOf(target)) === undefined && ask.detour !== undefined;
+      if (target === undefined || ledAway) {
         const responseTimeMs = Math.round(performance.now() - started);
         const ip = ask.route === undefined ? socket.remoteAddress : undefined;
-        return { status: answer.statusCode ?? 0, responseTimeMs, ip, expires, ...(await bodyOf(answer)) };
+        return { status: answer.statusCode ?? 0, responseTimeMs, ip, expires, ledAway, ...(await bodyOf(answer)) };
       }
       if (count === MOST_REDIRECTIONS) {
         throw new AutopilotError('HA_CHECK_FAILED', `redirected more than ${MOST_REDIRECTIONS} times`);
@@ -62,13 +66,18 @@ export async function exchange(tools: Pick<Tools, 'secret'>, first: Ask, onConne
 
 async function connection(
   tools: Pick<Tools, 'secret'>,
-  { url, route, trust, signal }: Ask,
+  { url, route, detour, trust, signal }: Ask,
 ): Promise<{ socket: Socket; expires: Date | undefined }> {
-  const host = withoutBrackets(url.hostname);
-  const encrypted = url.protocol === 'https:';
-  const port = url.port === '' ? (encrypted ? 443 : 80) : Number(url.port);
-  const socket = await open(tools, { host, port }, { route, signal });
-  return encrypted ? encrypt(socket, { host, trust, signal }) : { socket, expires: undefined };
+  const goal = goalOf(url);
+  const socket = await open(tools, goal, { route, detour, signal });
+  if (url.protocol !== 'https:') return { socket, expires: undefined };
+  return encrypt(socket, { host: goal.host, trust, signal });
+}
+
+/** The host and port of an http or https address. */
+export function goalOf(url: URL): Goal {
+  const usual = url.protocol === 'https:' ? 443 : 80;
+  return { host: withoutBrackets(url.hostname), port: url.port === '' ? usual : Number(url.port) };
 }
 
 async function send({ url, method, headers, body, signal }: Ask, socket: Socket): Promise<IncomingMessage> {

@@ -6,7 +6,7 @@ import { milliseconds } from '#sdk/duration.ts';
 import { ConditionText, parseCondition } from '#sdk/probes/condition.ts';
 import { type Answer, exchange } from '#sdk/probes/exchange.ts';
 import { type Heard, whyNot } from '#sdk/probes/hold.ts';
-import { connectError } from '#sdk/probes/route.ts';
+import { connectError, type Detour } from '#sdk/probes/route.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
 import { external, timeout } from '#sdk/probes/settings.ts';
 import { secret } from '#sdk/secret.ts';
@@ -59,11 +59,13 @@ export const HttpProbe = z.strictObject({
 });
 type HttpProbe = z.output<typeof HttpProbe>;
 
-export async function askHttp(tools: Tools, probe: HttpProbe): Promise<Seen> {
+export async function askHttp(tools: Tools, probe: HttpProbe, detour?: Detour): Promise<Seen> {
   const signal = AbortSignal.any([tools.signal, AbortSignal.timeout(milliseconds(probe.timeout))]);
   const seen = { connected: false };
   try {
-    const answer = await exchange(tools, await question(tools, probe, signal), () => (seen.connected = true));
+    const ask = { ...(await question(tools, probe, signal)), detour };
+    const answer = await exchange(tools, ask, () => (seen.connected = true));
+    if (answer.ledAway) return { ok: true, detail: `answered ${answer.status}, and led to what is not of the copy` };
     return judge(probe, heardOf(answer, tools.now()));
   } catch (error) {
     tools.signal.throwIfAborted();

@@ -33,6 +33,9 @@ export interface Goal {
   port: number;
 }
 
+/** Where to go instead of where it is written: to a copy. @returns undefined for what the copy does not have. */
+export type Detour = (goal: Goal) => Goal | undefined;
+
 interface RouteTools {
   secret(ref: SecretRef): Promise<string>;
 }
@@ -44,8 +47,9 @@ interface RouteTools {
 export async function open(
   tools: RouteTools,
   goal: Goal,
-  { route, signal }: { route?: Route | undefined; signal: AbortSignal },
+  { route, detour, signal }: { route?: Route | undefined; detour?: Detour | undefined; signal: AbortSignal },
 ): Promise<Socket> {
+  if (detour !== undefined) return straight(detour(goal) ?? nowhere(goal), signal);
   if (route === undefined) return straight(goal, signal);
   const proxy = new URL(route.proxy);
   const socket = await straight(goalOf(proxy), signal).catch((cause: unknown) => {
@@ -89,6 +93,10 @@ export function connectError(error: unknown): string {
     ECONNRESET: 'the connection was cut',
   };
   return words[systemCode(first) ?? ''] ?? errorText(first);
+}
+
+function nowhere({ host, port }: Goal): never {
+  throw new AutopilotError('HA_REMOTE_UNREACHABLE', `the copy has nothing at ${host}:${port}`);
 }
 
 interface User {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { AutopilotError } from '#kernel/errors.ts';
 import { milliseconds } from '#sdk/duration.ts';
-import { connectError, open } from '#sdk/probes/route.ts';
+import { connectError, type Detour, open } from '#sdk/probes/route.ts';
 import type { Seen } from '#sdk/probes/seen.ts';
 import { external, timeout } from '#sdk/probes/settings.ts';
 import type { Tools } from '#sdk/tools.ts';
@@ -15,11 +15,11 @@ export const TcpProbe = z.strictObject({
   timeout,
 });
 
-export async function askTcp(tools: Tools, probe: z.output<typeof TcpProbe>): Promise<Seen> {
+export async function askTcp(tools: Tools, probe: z.output<typeof TcpProbe>, detour?: Detour): Promise<Seen> {
   const signal = AbortSignal.any([tools.signal, AbortSignal.timeout(milliseconds(probe.timeout))]);
   const route = typeof probe.external === 'object' ? probe.external : undefined;
   try {
-    const socket = await open(tools, probe, { route, signal });
+    const socket = await open(tools, probe, { route, detour, signal });
     // An error that comes after the answer (a reset) is of no interest, but must be caught.
     socket.on('error', () => undefined);
     socket.destroy();
