@@ -57,7 +57,8 @@ export async function detourTo(tools: ComposeTools, containers: readonly Contain
   const running = containers.filter(({ service, status }) => status === 'running' && wanted.has(service));
   const addresses = new Map<string, string>();
   for (const { id, service } of running) {
-    const address = await addressOf(tools, id);
+    // One that ended meanwhile has none.
+    const address = await addressOf(tools, id).catch(() => undefined);
     if (address !== undefined) addresses.set(service, address);
   }
   return (goal) => {

@@ -38,21 +38,30 @@ export async function trial(tools: ComposeTools, input: TrialInput): Promise<Out
   const { services } = detailOf(release);
   const filled = await fillCopy(tools, place, input);
   await compose(tools, place, { words: ['up', '-d', '--no-build', ...services], timeoutMs: UP_MS });
-  const look = async () => (await projectNamed(tools, place.name)).containers;
-  const asked = input.probes ? askable(tools.config.validate, doors) : [];
-  const probes = asked.length > 0 && (await reachesContainers(tools)) ? asked : [];
-  const detour = async () => await detourTo(tools, await look(), doors);
-  const { healthy, summary } = await watchProject(tools, look, { ...input, probes, detour });
-  const startMs = Math.max(0, Math.round(performance.now() - began - input.stableForMs));
-  const left = input.probes ? tools.config.validate.length - probes.length : 0;
-  const warnings =
-    left === 0 ? [] : [`${left} of its probes not asked: they would ask the service that lives, and not its copy`];
+  const { healthy, summary, warnings } = await judged(tools, { name: place.name, doors }, input);
   return {
     healthy,
-    startMs,
+    startMs: Math.max(0, Math.round(performance.now() - began - input.stableForMs)),
     summary: healthy ? `${[...filled, `${services.join(', ')} started apart`].join('; ')}: ${summary}` : summary,
     warnings,
   };
+}
+
+/** By its containers, and by those of the user's probes that can be asked of it. */
+async function judged(
+  tools: ComposeTools,
+  { name, doors }: { name: string; doors: Doors },
+  input: TrialInput,
+): Promise<{ healthy: boolean; summary: string; warnings: string[] }> {
+  const look = async () => (await projectNamed(tools, name)).containers;
+  const { validate } = tools.config;
+  const asked = input.probes ? askable(validate, doors) : [];
+  const probes = asked.length > 0 && (await reachesContainers(tools)) ? asked : [];
+  const detour = async () => await detourTo(tools, await look().catch(() => []), doors);
+  const verdict = await watchProject(tools, look, { ...input, probes, detour });
+  const left = input.probes ? validate.length - probes.length : 0;
+  const told = `${left} of its probes not asked: they would ask the service that lives, and not its copy`;
+  return { ...verdict, warnings: left === 0 ? [] : [told] };
 }
 
 /** By their labels alone: what a copy was made from may be gone already. */
