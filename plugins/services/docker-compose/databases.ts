@@ -53,7 +53,7 @@ export async function sourcesOf(
   return { sources: leaveOutTrees(leaveOut(all, files), trees), leftOut };
 }
 
-export function fileOf({ config }: Pick<ComposeTools, 'config'>, path: string): string {
+export function fileOf({ config }: ComposeTools, path: string): string {
   return resolve(config.path, path);
 }
 
