@@ -112,7 +112,7 @@ beforeEach(async (context) => {
     ['shop', 'mariadbd'],
   ] as const) {
     const first = async () => engine.docker('exec', await container(service), 'cat', '/proc/1/comm');
-    await eventually(`${service} is set up`, async () => (await first().catch(() => '')) === program, 60_000);
+    await eventually(`${service} is set up`, async () => (await first().catch(() => '')) === program, 120_000);
   }
   await eventually('it answers', async () => await sql('papers', 'SELECT 1').then(Boolean, () => false), 60_000);
   await sql('papers', "CREATE TABLE notes (text text); INSERT INTO notes VALUES ('precious')");

@@ -7,7 +7,7 @@ import { canRunDatabases, needsDatabases } from '#test/support/databases.ts';
 import { canRunDocker, needsDocker, startDocker, type TestEngine } from '#test/support/docker.ts';
 import { eventually } from '#test/support/wait.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 let engine: TestEngine;
 let stage: Dumping;
@@ -96,7 +96,7 @@ test('dumps are tried in containers of their own, from the images of the servers
   const server = ['postgres', '-D', POSTGRES_DATA, '-k', '/tmp', '-c', 'listen_addresses=', '-c', 'fsync=off'];
   await startServer('tables', DATABASE_IMAGE, 'docker-entrypoint.sh', ...server);
   const first = async () => engine.docker('exec', 'tables', 'cat', '/proc/1/comm');
-  await eventually('it is set up', async () => (await first()) === 'postgres', 60_000);
+  await eventually('it is set up', async () => (await first()) === 'postgres', 120_000);
   await eventually('it answers', async () => await sql('SELECT 1').then(Boolean, () => false), 30_000);
   await sql("CREATE ROLE clerk; CREATE TABLE notes (text text); INSERT INTO notes VALUES ('precious')");
   await sql('ALTER TABLE notes OWNER TO clerk');
