@@ -28,6 +28,8 @@ export const SYSTEMS: readonly System[] = [
     'test/queue/',
     'test/guarantees/',
     'test/plugins/services/tried-dumps',
+    'test/plugins/services/databases-in-',
+    'test/system/compose-databases',
   ),
   real('GNU tar', ['tar', '--version'], NUMBER, 'test/archive/'),
   real('zstd', ['zstd', '--version'], /v(\d\S+\d)/, 'test/archive/'),
@@ -38,7 +40,10 @@ export const SYSTEMS: readonly System[] = [
     'test/plugins/services/docker-compose',
     'test/plugins/hypervisors/docker',
     'test/plugins/hypervisors/unraid.systems',
+    'test/plugins/services/databases-in-containers',
     'test/system/docker-compose',
+    'test/system/compose-databases',
+    'test/system/drill.systems',
     'test/system/guest-update',
   ),
   real(
@@ -134,6 +139,7 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/services/databases',
     'test/plugins/services/tried-dumps',
+    'test/system/compose-databases',
   ),
   real(
     'SQLite',
@@ -141,6 +147,7 @@ export const SYSTEMS: readonly System[] = [
     NUMBER,
     'test/plugins/services/databases',
     'test/plugins/services/tried-dumps',
+    'test/system/compose-databases',
   ),
   real(
     'LXC',
