@@ -115,7 +115,8 @@ beforeEach(async (context) => {
     await eventually(`${service} is set up`, async () => (await first().catch(() => '')) === program, 120_000);
   }
   await eventually('it answers', async () => await sql('papers', 'SELECT 1').then(Boolean, () => false), 60_000);
-  await sql('papers', "CREATE TABLE notes (text text); INSERT INTO notes VALUES ('precious')");
+  await sql('papers', "CREATE TABLE notes (text text); INSERT INTO notes VALUES ('precious'); CREATE ROLE clerk");
+  await sql('papers', 'ALTER TABLE notes OWNER TO clerk');
   await eventually('it answers', async () => await query('SELECT 1').then(Boolean, () => false), 60_000);
   await query("CREATE TABLE goods (text text); INSERT INTO goods VALUES ('precious')");
   await redis('SET', 'note', 'precious');
@@ -220,13 +221,18 @@ test('a drill starts a copy of the project with all of its databases filled, and
 });
 
 test('a drill finds out that a dump needs what no backup has', async () => {
-  await sql('papers', 'CREATE ROLE clerk; ALTER TABLE notes OWNER TO clerk');
+  await engine.docker('exec', await container('db'), 'mkdir', '/tmp/space');
+  await sql('papers', "CREATE TABLESPACE space LOCATION '/tmp/space'");
+  await sql('papers', 'ALTER TABLE notes SET TABLESPACE space');
   await run('backup');
   const before = await world();
 
   const drill = await run('drill');
 
-  expect(drill).toMatchObject({ status: 'failed', reason: expect.stringContaining('role "clerk" does not exist') });
+  expect(drill).toMatchObject({
+    status: 'failed',
+    reason: expect.stringContaining('Tablespace "space" does not exist'),
+  });
   expect(drill.reason).toContain('a dump cannot be loaded into the copy: papers at container db was left as it is');
   expect(await world()).toEqual(before);
 });

@@ -43,7 +43,7 @@ async function dump(server: MongodbServer, name: string, file: DumpFile): Promis
   const tables = await collections(server, name);
   const watch = archiveWatch();
   const words = program(entry, 'mongodump', [...entry.options, `--db=${name}`, '--archive']);
-  const written = await dumpTo(tools, server.run(words), file, watch).catch((error: unknown) => {
+  const written = await dumpTo(tools, server.run(words), file, { watch }).catch((error: unknown) => {
     throw unanswered(server, error, 'mongodump');
   });
   const what = `${name} at ${place}`;

@@ -57,7 +57,7 @@ async function dump(server: Server<MysqlEntry>, name: string, file: DumpFile): P
   const watch = sqlEnds();
   const how = ['--single-transaction', '--quick', '--routines', '--events', '--triggers', '--hex-blob'];
   const words: Argv = [program, ...connection(entry), ...how, ...entry.options, name];
-  const written = await dumpTo(tools, server.run(words), file, watch).catch((error: unknown) => {
+  const written = await dumpTo(tools, server.run(words), file, { watch }).catch((error: unknown) => {
     throw unanswered(server, error, program);
   });
   requireWhole(`${name} at ${place}`, watch, { mark: COMPLETE, tables });

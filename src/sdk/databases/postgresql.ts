@@ -4,6 +4,8 @@ import type { Dump } from '#sdk/databases/dump.ts';
 import type { Dumped, DumpJob, Engine } from '#sdk/databases/engine.ts';
 import type { PostgresqlEntry } from '#sdk/databases/entry.ts';
 import { requireNames } from '#sdk/databases/names.ts';
+import { rolesOf } from '#sdk/databases/postgresql-roles.ts';
+import { connection, psql } from '#sdk/databases/postgresql-words.ts';
 import { ask, type Server, unanswered } from '#sdk/databases/server.ts';
 import { type DumpFile, dumpTo, loadInto } from '#sdk/databases/stream.ts';
 import { versionIn } from '#sdk/databases/tool-version.ts';
@@ -44,25 +46,12 @@ async function dump(server: Server<PostgresqlEntry>, name: string, file: DumpFil
   const tool = await ask(server, ['pg_dump', '--version']);
   const watch = sqlEnds();
   const words: Argv = ['pg_dump', ...connection(entry), '--format=plain', ...entry.options, `--dbname=${name}`];
-  const written = await dumpTo(tools, server.run(words), file, watch).catch((error: unknown) => {
+  const before = await rolesOf(server, name);
+  const written = await dumpTo(tools, server.run(words), file, { watch, before }).catch((error: unknown) => {
     throw unanswered(server, error, 'pg_dump');
   });
   requireWhole(`${name} at ${place}`, watch, { mark: COMPLETE, tables });
   return { ...written, name, place, server: version, tool: versionIn(tool), tables, detail: {} };
-}
-
-function connection({ host, socket, port, user }: PostgresqlEntry): string[] {
-  const at = socket ?? host;
-  return [
-    ...(at === undefined ? [] : [`--host=${at}`]),
-    ...(port === undefined ? [] : [`--port=${port}`]),
-    `--username=${user}`,
-    '--no-password',
-  ];
-}
-
-function psql(entry: PostgresqlEntry, database: string): Argv {
-  return ['psql', ...connection(entry), '--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1', `--dbname=${database}`];
 }
 
 export async function askPostgresql(server: Server<PostgresqlEntry>, database: string, sql: string): Promise<string> {
@@ -127,7 +116,7 @@ async function load(server: Server<PostgresqlEntry>, { name, tables }: Dump, pat
       next:
         role === undefined
           ? 'see what the server says; nobody else may use the database meanwhile'
-          : `roles are in no dump; make it, and run it again:  CREATE ROLE "${role}" LOGIN`,
+          : `the dump did not bring it, or may not make it; make it, and run it again:  CREATE ROLE "${role}" LOGIN`,
     });
   }
 }

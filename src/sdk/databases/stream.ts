@@ -32,11 +32,33 @@ export interface Watch {
   piece(bytes: Buffer): void;
 }
 
-/** Runs a command and keeps what it prints. Fails as the command does; what is in the file is no dump then. */
-export async function dumpTo(tools: StreamTools, command: Command, file: DumpFile, watch: Watch): Promise<Written> {
+/**
+ * Runs a command and keeps what it prints. Fails as the command does; what is in the file is no dump then.
+ * @param before a text that comes first.
+ */
+export async function dumpTo(
+  tools: StreamTools,
+  command: Command,
+  file: DumpFile,
+  { watch, before = '' }: { watch: Watch; before?: string },
+): Promise<Written> {
   const child = tools.spawn(command.argv, { ...spawnOptions(command), stdout: 'pipe', timeoutMs: file.timeoutMs });
-  const pieces = child.stdout ?? none();
+  const pieces = (async function* () {
+    if (before !== '') yield Buffer.from(before);
+    yield* readable(child.stdout);
+  })();
   return await writeTo(tools, file, { pieces, watch, source: child });
+}
+
+/** What a command prints, which is not much, and not for logs. */
+export async function printed(
+  tools: StreamTools,
+  command: Command,
+  { timeoutMs }: { timeoutMs: number },
+): Promise<string> {
+  const child = tools.spawn(command.argv, { ...spawnOptions(command), stdout: 'pipe', timeoutMs });
+  const [pieces] = await Promise.all([Array.fromAsync(readable(child.stdout)), child.done]);
+  return Buffer.concat(pieces).toString('utf8');
 }
 
 interface Source {

@@ -72,7 +72,7 @@ function ofPostgresql(entry: PostgresqlEntry, room: Room, folder: string): Recip
 
 const MOST_ROLES = 50;
 
-/** Roles belong to the server and are in no dump; those that it names are made without any right. */
+/** A dump brings roles since not long; those that it names and does not bring are made without any right. */
 async function loadWithRoles(server: Server<PostgresqlEntry>, dump: Dump, path: string): Promise<void> {
   for (let made = 0; ; made += 1) {
     try {
