@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import type { InputOf } from '#sdk/contract.ts';
-import { loadAll, matchedEntries } from '#sdk/databases/databases.ts';
+import { loadAll, matchedDumps } from '#sdk/databases/databases.ts';
 import { toldDumps } from '#sdk/databases/told.ts';
 import type { service } from '#sdk/kinds/service.ts';
 import type { ComposeTools } from './config.ts';
@@ -19,11 +19,8 @@ type TrialInput = Pick<InputOf<(typeof service)['actions']['trial']>, 'root' | '
 export async function fillCopy(tools: ComposeTools, place: ComposeProject, input: TrialInput): Promise<string[]> {
   const { dumps = [], dumpsAt: directory } = input;
   if (directory === undefined) return [];
-  const known = matchedEntries(configured(tools, { ...place, containers: [] }), dumps);
-  const wanted = dumps.flatMap((dump, index) => {
-    const entry = known[index];
-    return entry === undefined || dump.atRest || !isOfCopy(entry) ? [] : [{ dump, entry }];
-  });
+  const matched = matchedDumps(configured(tools, { ...place, containers: [] }), dumps);
+  const wanted = matched.filter(({ dump, entry }) => !dump.atRest && isOfCopy(entry));
   if (wanted.length === 0) return [];
   await startServers(tools, place, [...new Set(wanted.map(({ entry }) => entry))]);
   const around = configured(tools, await projectNamed(tools, place.name));

@@ -3,7 +3,7 @@ import { relative, resolve } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { nearest } from '#kernel/nearest.ts';
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
-import { type Configured, dumpAll, loadAll, matchedEntries } from '#sdk/databases/databases.ts';
+import { type Configured, dumpAll, loadAll, matchedDumps } from '#sdk/databases/databases.ts';
 import type { DatabaseEntry, ServerEntry } from '#sdk/databases/entry.ts';
 import { leaveOut, leaveOutTrees } from '#sdk/databases/files.ts';
 import { endTry, reportOf, tryAll } from '#sdk/databases/scratch/try.ts';
@@ -121,9 +121,9 @@ export async function tryDumps(
   wish: InputOf<Actions['tryDumps']>,
 ): Promise<OutputOf<Actions['tryDumps']>> {
   const around = configured(tools, await requireProject(tools));
-  const entries = matchedEntries(around, wish.dumps);
-  const outside = wish.dumps.filter((_, index) => entries[index] !== undefined && !isOfCopy(entries[index]));
-  const inside = wish.dumps.filter((dump) => !outside.includes(dump));
+  const matched = matchedDumps(around, wish.dumps);
+  const inside = matched.filter(({ entry }) => isOfCopy(entry)).map(({ dump }) => dump);
+  const outside = matched.filter(({ entry }) => !isOfCopy(entry)).map(({ dump }) => dump);
   const report = reportOf(await tryAll(tools, around, { ...wish, dumps: outside }));
   if (inside.length === 0) return report;
   const later = `${toldDumps(inside)}: with the copy that is started`;
@@ -151,7 +151,7 @@ export async function load(
 ): Promise<OutputOf<Actions['load']>> {
   const detail = detailOf(release);
   const before = await projectNamed(tools, detail.project);
-  const entries = matchedEntries(configured(tools, before), dumps);
+  const entries = matchedDumps(configured(tools, before), dumps).map(({ entry }) => entry);
   if (check === true) return { summary: toldDumps(dumps) };
   if (image !== false) await putImages(tools, release, registries ?? {});
   await startServers(tools, { ...before, files: detail.files }, entries);

@@ -1,6 +1,6 @@
 /** The databases of any program: on this host, elsewhere, or in a container of this host's engine. */
 import type { InputOf, OutputOf } from '#sdk/contract.ts';
-import { type Configured, dumpAll, loadAll, matchedEntries } from '#sdk/databases/databases.ts';
+import { type Configured, dumpAll, loadAll, matchedDumps } from '#sdk/databases/databases.ts';
 import { leaveOut } from '#sdk/databases/files.ts';
 import { endTry, reportOf, tryAll } from '#sdk/databases/scratch/try.ts';
 import { toldDumps } from '#sdk/databases/told.ts';
@@ -38,7 +38,7 @@ export async function load(
   tools: GenericTools,
   { directory, dumps, check }: InputOf<Actions['load']>,
 ): Promise<OutputOf<Actions['load']>> {
-  matchedEntries(configured(tools), dumps);
+  matchedDumps(configured(tools), dumps);
   if (check !== true) await loadAll(tools, configured(tools), { directory, dumps });
   return { summary: `${toldDumps(dumps)} back` };
 }

@@ -55,22 +55,29 @@ export async function dumpAll(
 /** Each into the entry that it was made of. All of them are matched before anything is changed. */
 export async function loadAll(
   tools: DatabaseTools,
-  { entries, ...around }: Configured,
+  configured: Configured,
   { directory, dumps }: { directory: string; dumps: readonly Dump[] },
 ): Promise<void> {
-  const matched = dumps.map((dump) => ({ dump, entry: entryOf(entries, dump, around) }));
-  for (const { dump, entry } of matched) {
+  for (const { dump, entry } of matchedDumps(configured, dumps)) {
     tools.progress({ note: `${dump.type} ${dump.name}` });
-    if (entry.type !== 'sqlite' && entry.container !== undefined) await untilSetUp(await reach(tools, entry, around));
-    const engine = await engineOf(tools, entry, around);
+    if (entry.type !== 'sqlite' && entry.container !== undefined) {
+      await untilSetUp(tools, await configured.container(entry.container));
+    }
+    const engine = await engineOf(tools, entry, configured);
     await untilReady(tools, engine);
     await engine.load(dump, join(directory, dump.file));
   }
 }
 
+/** A dump, and the entry that it belongs to. */
+export interface MatchedDump {
+  dump: Dump;
+  entry: DatabaseEntry;
+}
+
 /** @throws AutopilotError HA_RESTORE_REFUSED when the configuration does not know where a dump belongs. */
-export function matchedEntries(configured: Configured, dumps: readonly Dump[]): DatabaseEntry[] {
-  return dumps.map((dump) => entryOf(configured.entries, dump, configured));
+export function matchedDumps(configured: Configured, dumps: readonly Dump[]): MatchedDump[] {
+  return dumps.map((dump) => ({ dump, entry: entryOf(configured.entries, dump, configured) }));
 }
 
 const READY_MS = 60_000;

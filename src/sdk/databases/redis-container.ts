@@ -3,11 +3,11 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
-import { docker, dockerEnv } from '#sdk/databases/container.ts';
+import { docker } from '#sdk/databases/container.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import { laid, placesOf } from '#sdk/databases/redis-files.ts';
 import type { RedisServer } from '#sdk/databases/redis-server.ts';
-import type { ContainerReach } from '#sdk/databases/server.ts';
+import { type ContainerReach, dockerEnv } from '#sdk/databases/server.ts';
 
 /** It stands still meanwhile, and runs afterwards. */
 export async function loadIntoContainer(

@@ -91,6 +91,11 @@ function here(entry: ServerEntry, argv: Argv, secrets: Record<string, string>): 
   return { argv: ['runuser', '-u', entry.run_as, '--', ...argv], env: secrets };
 }
 
+/** For the command line of Docker. */
+export function dockerEnv({ socket }: Pick<ContainerReach, 'socket'>): { DOCKER_HOST: string } {
+  return { DOCKER_HOST: `unix://${socket}` };
+}
+
 /** A variable without a value is handed on from our side, so that its value is in no list of processes either. */
 function inContainer(
   { run_as: user }: ServerEntry,
@@ -101,7 +106,7 @@ function inContainer(
   const as = user === undefined ? [] : ['--user', user];
   return {
     argv: ['docker', 'exec', '--interactive', ...variables, '--env', 'LC_ALL=C', ...as, id, ...argv],
-    env: { ...secrets, DOCKER_HOST: `unix://${socket}` },
+    env: { ...secrets, ...dockerEnv({ socket }) },
   };
 }
 

@@ -3,9 +3,9 @@ import { chown, lstat, mkdir, rm, statfs } from 'node:fs/promises';
 import { AutopilotError } from '#kernel/errors.ts';
 import { formatBytes } from '#kernel/format.ts';
 import { ifThere } from '#kernel/if-there.ts';
-import { docker, dockerEnv } from '#sdk/databases/container.ts';
+import { docker } from '#sdk/databases/container.ts';
 import type { ServerEntry } from '#sdk/databases/entry.ts';
-import type { ContainerReach, DatabaseTools } from '#sdk/databases/server.ts';
+import { type ContainerReach, type DatabaseTools, dockerEnv } from '#sdk/databases/server.ts';
 import type { Argv } from '#sdk/tools.ts';
 
 /** A place and the user in it; the directory is empty, and nobody else's. */

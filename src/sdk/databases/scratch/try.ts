@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { AutopilotError } from '#kernel/errors.ts';
 import { formatSpan } from '#kernel/format.ts';
 import { untilAnswered } from '#kernel/wait.ts';
-import { type Configured, matchedEntries } from '#sdk/databases/databases.ts';
+import { type Configured, matchedDumps } from '#sdk/databases/databases.ts';
 import type { Dump } from '#sdk/databases/dump.ts';
 import type { DatabaseEntry, ServerEntry } from '#sdk/databases/entry.ts';
 import { type ContainerReach, type DatabaseTools, reach, type Server } from '#sdk/databases/server.ts';
@@ -32,11 +32,11 @@ const START_MS = 120_000;
 
 /** @throws AutopilotError HA_DUMP_INVALID for one that cannot be loaded. */
 export async function tryAll(tools: DatabaseTools, configured: Configured, wish: Trial): Promise<Tried[]> {
-  const entries = matchedEntries(configured, wish.dumps);
-  const byEntry = Map.groupBy(wish.dumps, (_, index) => entries[index]);
+  const byEntry = Map.groupBy(matchedDumps(configured, wish.dumps), ({ entry }) => entry);
   const tried: Tried[] = [];
-  for (const [entry, dumps] of byEntry) {
-    if (entry !== undefined) tried.push(...(await tryEntry(tools, configured, { ...wish, entry, dumps })));
+  for (const [entry, matched] of byEntry) {
+    const dumps = matched.map(({ dump }) => dump);
+    tried.push(...(await tryEntry(tools, configured, { ...wish, entry, dumps })));
   }
   return tried;
 }
