@@ -1,5 +1,6 @@
 /** The user's probes, asked of a copy of a project: those that go to a port which the project publishes on this host. */
 import { hostname, networkInterfaces } from 'node:os';
+import { isLoopbackName } from '#sdk/address.ts';
 import { goalOf } from '#sdk/probes/exchange.ts';
 import type { Detour, Goal } from '#sdk/probes/route.ts';
 import type { Probe } from '#sdk/probes.ts';
@@ -47,29 +48,16 @@ function behind({ forwards, ofHost }: Doors, { host, port }: Goal): Omit<Forward
 }
 
 function isHere(host: string): boolean {
-  if (/^(?:localhost|127(?:\.\d+){3}|::1|0\.0\.0\.0)$/i.test(host) || host === hostname()) return true;
+  if (isLoopbackName(host) || host === '0.0.0.0' || host === hostname()) return true;
   return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host));
 }
 
-/** Where the containers of a copy are now: one that was started again may have another address. */
-export async function detourTo(tools: ComposeTools, containers: readonly Container[], doors: Doors): Promise<Detour> {
-  const wanted = new Set([...doors.forwards.map(({ service }) => service), doors.ofHost]);
-  const running = containers.filter(({ service, status }) => status === 'running' && wanted.has(service));
-  const addresses = new Map<string, string>();
-  for (const { id, service } of running) {
-    // One that ended meanwhile has none.
-    const address = await addressOf(tools, id).catch(() => undefined);
-    if (address !== undefined) addresses.set(service, address);
-  }
+/** To where the containers of a copy are now: one that was started again may have another address. */
+export function detourTo(containers: readonly Container[], doors: Doors): Detour {
   return (goal) => {
     const door = behind(doors, goal);
-    const host = door === undefined ? undefined : addresses.get(door.service);
-    return door === undefined || host === undefined ? undefined : { host, port: door.target };
+    const here = containers.find(({ service, status }) => service === door?.service && status === 'running');
+    if (door === undefined || here === undefined || here.address === null) return undefined;
+    return { host: here.address, port: door.target };
   };
-}
-
-async function addressOf(tools: ComposeTools, id: string): Promise<string | undefined> {
-  const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}';
-  const printed = await docker(tools, ['container', 'inspect', '--format', format, id]);
-  return printed.split(/\s+/).find((address) => address !== '');
 }

@@ -30,6 +30,7 @@ const Inspected = z.object({
   networks: z.record(
     z.string(),
     z.object({
+      IPAddress: z.string().default(''),
       IPAMConfig: z.object({ IPv4Address: z.string().default(''), IPv6Address: z.string().default('') }).nullish(),
     }),
   ),
@@ -71,6 +72,8 @@ export interface Container {
   networkOf: string | null;
   /** Networks that it is in, with the addresses that it is to have there. */
   networks: { name: string; addresses: string[] }[];
+  /** The one that it has now in the first of them that gives it one; null: none. */
+  address: string | null;
   /** Ports of the host that it publishes, as far as they are written and not chosen by the engine. */
   ports: HostPort[];
   mounts: { type: string; volume: string; source: string; destination: string }[];
@@ -222,6 +225,7 @@ function toContainer(inspected: Inspected): Container {
       name,
       addresses: [IPAMConfig?.IPv4Address ?? '', IPAMConfig?.IPv6Address ?? ''].filter((one) => one !== ''),
     })),
+    address: Object.values(networks).find(({ IPAddress }) => IPAddress !== '')?.IPAddress ?? null,
     ports: Object.entries(ports ?? {}).flatMap(([inner, bindings]) =>
       (bindings ?? []).flatMap(({ HostIp, HostPort: port }) => hostPort(HostIp, port, inner.split('/')[1] ?? 'tcp')),
     ),

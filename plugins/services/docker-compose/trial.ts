@@ -12,7 +12,7 @@ import { askable, type Doors, detourTo, doorsOf, reachesContainers } from './cop
 import { compose, docker, linesOf } from './docker.ts';
 import { bringImage } from './images.ts';
 import { ComposeModel, isolate, unpackedPlace } from './isolate.ts';
-import { projectNamed } from './project.ts';
+import { type Container, projectNamed } from './project.ts';
 import { detailOf } from './release.ts';
 import { resolvedBelow } from './resolve.ts';
 import { watchProject } from './verdict.ts';
@@ -57,7 +57,7 @@ async function judged(
   const { validate } = tools.config;
   const asked = input.probes ? askable(validate, doors) : [];
   const probes = asked.length > 0 && (await reachesContainers(tools)) ? asked : [];
-  const detour = async () => await detourTo(tools, await look().catch(() => []), doors);
+  const detour = (containers: readonly Container[]) => detourTo(containers, doors);
   const verdict = await watchProject(tools, look, { ...input, probes, detour });
   const left = input.probes ? validate.length - probes.length : 0;
   const told = `${left} of its probes not asked: they would ask the service that lives, and not its copy`;

@@ -11,28 +11,36 @@ import type { Container } from './project.ts';
 export type Look = () => Promise<Container[]>;
 
 /** Asks until all is good and stays so, or until it is too late. A container that was restarted did not stay good. */
-export async function watchProject(
-  tools: ComposeTools,
-  look: Look,
-  timing: ProbeTiming & { probes?: readonly Probe[]; detour?: () => Promise<Detour> },
-): Promise<Verdict> {
-  const { probes = tools.config.validate, detour } = timing;
-  const askProbes = async () => await lookThrough(tools, probes, await detour?.());
-  return verdictOf(await watch(async () => askAll(look, askProbes), timing, tools), 'check');
+export async function watchProject(tools: ComposeTools, look: Look, timing: ProbeTiming & Asked): Promise<Verdict> {
+  return verdictOf(await watch(async () => askAll(tools, look, timing), timing, tools), 'check');
 }
 
-async function askAll(look: Look, askProbes: () => Promise<Looked>): Promise<Looked> {
-  const [seen, asked] = await Promise.all([lookAt(look), askProbes()]);
+interface Asked {
+  /** Default: the user's. */
+  probes?: readonly Probe[];
+  /** Leads the probes to these containers. */
+  detour?: (containers: readonly Container[]) => Detour;
+}
+
+async function askAll(
+  tools: ComposeTools,
+  look: Look,
+  { probes = tools.config.validate, detour }: Asked,
+): Promise<Looked> {
+  const looking = lookAt(look);
+  const way = detour?.((await looking).containers);
+  const [seen, asked] = await Promise.all([looking, lookThrough(tools, probes, way)]);
   return { results: [...seen.results, ...asked.results], began: `${seen.began};${asked.began}` };
 }
 
-async function lookAt(look: Look): Promise<Looked> {
+async function lookAt(look: Look): Promise<Looked & { containers: readonly Container[] }> {
   try {
     const containers = await look();
     const starts = containers.map(({ id, start }) => `${id} ${start}`).toSorted();
-    return { results: judge(containers), began: starts.join() };
+    return { containers, results: judge(containers), began: starts.join() };
   } catch (error) {
-    return { results: [{ probe: 'containers', ok: false, detail: errorText(error), durationMs: 0 }], began: '' };
+    const unseen = { probe: 'containers', ok: false, detail: errorText(error), durationMs: 0 };
+    return { containers: [], results: [unseen], began: '' };
   }
 }
 

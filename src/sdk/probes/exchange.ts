@@ -48,7 +48,7 @@ export async function exchange(tools: Pick<Tools, 'secret'>, first: Ask, onConne
     try {
       const answer = await send(ask, socket);
       const target = ask.follow ? redirection(answer, ask.url) : undefined;
-      const ledAway = target !== undefined && ask.detour?.(goalOf(target)) === undefined && ask.detour !== undefined;
+      const ledAway = target !== undefined && ask.detour !== undefined && ask.detour(goalOf(target)) === undefined;
       if (target === undefined || ledAway) {
         const responseTimeMs = Math.round(performance.now() - started);
         const ip = ask.route === undefined ? socket.remoteAddress : undefined;
