@@ -57,9 +57,10 @@ function refusedInput(
   value: JsonObject,
   issues: readonly z.core.$ZodIssue[],
 ): AutopilotError {
-  const explained = issues.flatMap((issue) => explain(issue, { schema: input, value, shown: true }));
-  const what = explained.map(({ path, message }) =>
-    message.startsWith('unknown key') ? message : `${path.join('.')}: ${message}`,
+  const what = issues.flatMap((issue) =>
+    explain(issue, { schema: input, value, shown: true }).map(({ path, message }) =>
+      issue.code === 'unrecognized_keys' ? message : `${path.join('.')}: ${message}`,
+    ),
   );
   return new AutopilotError('HA_USAGE', `--input for ${name}: ${what.join('; ')}`, {
     next: `It takes: ${Object.keys(input.shape).join(', ') || 'no input'}`,
